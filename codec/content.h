@@ -1,0 +1,91 @@
+/*
+ * The bytes of one tensor while somebody has it open, or since it was edited: base + overlay.
+ *
+ *	base	 its bytes in the model's shards, mapped
+ *	overlay	 a region (codec/region.h) of its full size; blocks that are there cover the base
+ *	draft	 another region, from a truncation until it is complete and accepted; what is not
+ *		 written of it shows what was there before the truncation, up to `keep`, or zeros
+ *
+ * What the tensor *is* are base and overlay: commits take those. What is *seen* is the draft
+ * while there is one. A draft becomes the overlay when it has its full size at a close (or an
+ * fsync), and is dropped when the last handle that could complete it is closed.
+ *
+ * Only tensors whose content is raw bytes (tensor_is_raw) have drafts and overlays; of the
+ * others the stored bytes can be read.
+ *
+ * Locking: content_lock() around content_read() and the reply that uses its iovecs; the other
+ * functions lock by themselves. No lock is held when they return. Editing functions must not run
+ * while a commit does: that is the caller's gate (fs/gate.h).
+ */
+#ifndef CODEC_CONTENT_H
+#define CODEC_CONTENT_H
+
+#include <pthread.h>
+#include <sys/uio.h>
+
+#include "codec/model.h"
+
+struct content {
+	struct model *model;
+	struct tensor *tensor;
+	pthread_rwlock_t lock;
+	unsigned handles, writers; /* open ones; under the model's contents lock */
+	struct region *overlay;	   /* NULL: not edited */
+	struct region *draft;	   /* NULL: none */
+	uint64_t draft_size, keep;
+	struct timespec mtime; /* of the last edit */
+	int base_fd;	       /* for filling blocks, while it is open for writing; -1 */
+};
+
+/* What content_close() and content_flush() did. */
+enum content_outcome { CONTENT_SAME, CONTENT_ACCEPTED, CONTENT_DROPPED };
+
+/*
+ * Opens a tensor. -EIO, -ESTALE: its shard is missing, too short, or changed; err says it.
+ * -EROFS, -EPERM: for_write, and it cannot be edited. Paired with content_close().
+ */
+int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
+		 struct error *err);
+/*
+ * Closes a handle. With the last one for writing a draft goes: CONTENT_DROPPED, and err says
+ * what it lacked.
+ */
+enum content_outcome content_close(struct content *c, bool for_write, struct error *err);
+/* Of a model that goes away. */
+void content_free(struct content *c);
+
+/* Bytes that are seen now, of a tensor that may or may not be open. */
+uint64_t content_size(struct model *m, const struct tensor *t);
+/* Time of the last edit; false if there was none. */
+bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret);
+
+/*
+ * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
+ * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy()
+ * serves then). To be handed to the kernel, never read.
+ */
+int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
+void content_lock(struct content *c);
+void content_unlock(struct content *c);
+/* The same bytes, copied. -EIO, -ESTALE. */
+int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+
+/*
+ * Writes n bytes at offset: into the draft if there is one, else in place. Returns how many were
+ * written: what lies beyond the tensor's size is cut, and -EFBIG if that is all of it. -ENOSPC
+ * and the like from the work folder, with nothing changed that was not written before.
+ */
+ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t offset,
+		      struct error *err);
+/*
+ * Cuts or extends to size bytes: starts a draft, or changes the one there is. size as large as
+ * the tensor, and no draft: nothing happens. -EFBIG: larger.
+ */
+int content_truncate(struct content *c, uint64_t size, struct error *err);
+/*
+ * Judges a draft: CONTENT_ACCEPTED if it is complete, CONTENT_SAME if there is none, -EINVAL if
+ * it is not complete (it stays), with what it lacks in err.
+ */
+int content_flush(struct content *c, struct error *err);
+
+#endif

@@ -1,0 +1,285 @@
+#include "codec/edits.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "codec/content.h"
+#include "codec/pbwire.h"
+#include "codec/work.h"
+
+enum { JOURNAL_VERSION = 1 };
+
+int edits_init(struct model *m)
+{
+	struct edits *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	*e = (struct edits){.model = m, .workfd = -1, .next_region = 1};
+	pthread_mutex_init(&e->lock, NULL);
+	m->edits = e;
+	return 0;
+}
+
+struct edits *edits_free(struct edits *e)
+{
+	if (!e)
+		return NULL;
+	data_file_unref(e->data);
+	journal_close(&e->journal);
+	close_pointer(&e->workfd);
+	pthread_mutex_destroy(&e->lock);
+	free(e);
+	return NULL;
+}
+
+bool edits_exist(const struct model *m)
+{
+	cleanup_buf struct buf path = {0};
+	struct stat st;
+
+	buf_printf(&path, "%s/journal", m->work);
+	return !path.failed && fstatat(m->place.rootfd, (const char *)path.p, &st,
+				       AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Removes the work folder. The lock is held. */
+static void stop(struct edits *e)
+{
+	if (e->workfd < 0)
+		return;
+	work_remove(e->model, e->workfd);
+	data_file_unref(e->data);
+	e->data = NULL;
+	journal_close(&e->journal);
+	close_pointer(&e->workfd);
+	e->workfd = -1;
+}
+
+void edits_remove(struct model *m)
+{
+	pthread_mutex_lock(&m->edits->lock);
+	stop(m->edits);
+	pthread_mutex_unlock(&m->edits->lock);
+}
+
+static int append(struct edits *e, const Weightfs__Record *record, struct error *err)
+{
+	int r = journal_append(&e->journal, record, err);
+
+	return r < 0 ? error_prefix(err, r, "%s", e->model->work) : 0;
+}
+
+/* The first record: which model the edits are for. */
+static int append_begin(struct edits *e, struct error *err)
+{
+	struct model *m = e->model;
+	struct boot_id boot = boot_id();
+	cleanup_free Weightfs__Begin__File *files = calloc(m->n_base, sizeof(*files));
+	cleanup_free Weightfs__Content *contents = calloc(m->n_base, sizeof(*contents));
+	cleanup_free Weightfs__Begin__File **list = calloc(m->n_base, sizeof(*list));
+	Weightfs__Begin begin = WEIGHTFS__BEGIN__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	if (!files || !contents || !list)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n_base; i++) {
+		weightfs__begin__file__init(&files[i]);
+		weightfs__content__init(&contents[i]);
+		contents[i].size = m->base[i].id.size;
+		contents[i].crc32c = m->base[i].crc;
+		files[i].name = pb_data(span_str(m->base[i].name));
+		files[i].content = &contents[i];
+		list[i] = &files[i];
+	}
+	begin.version = JOURNAL_VERSION;
+	begin.boot_id = pb_data(span_str(boot.text));
+	begin.n_files = m->n_base;
+	begin.files = list;
+	record.kind_case = WEIGHTFS__RECORD__KIND_BEGIN;
+	record.begin = &begin;
+	return append(e, &record, err);
+}
+
+/* Makes the work folder with an empty journal and data.0. The lock is held. */
+static int begin(struct edits *e, struct error *err)
+{
+	struct model *m = e->model;
+	cleanup_fd int workfd = -1;
+	int r;
+
+	if (e->workfd >= 0)
+		return 0;
+	workfd = work_create(m, err);
+	if (workfd < 0)
+		return workfd;
+	r = data_file_create(workfd, 0, &e->data, err);
+	if (r == 0)
+		r = journal_create(workfd, &e->journal, err);
+	if (r < 0) {
+		data_file_unref(e->data);
+		e->data = NULL;
+		work_remove(m, workfd);
+		return error_prefix(err, r, "%s", m->work);
+	}
+	e->workfd = steal_fd(&workfd);
+	e->journal.workfd = e->workfd;
+	r = append_begin(e, err);
+	if (r < 0)
+		stop(e);
+	return r;
+}
+
+static int append_region(struct edits *e, const struct tensor *t, const struct region *region,
+			 bool draft, struct error *err)
+{
+	Weightfs__Region body = WEIGHTFS__REGION__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	body.id = region->id;
+	body.key = pb_data(t->key);
+	body.data = region->data->number;
+	body.offset = region->offset;
+	body.size = region->size;
+	body.draft = draft;
+	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
+	record.region = &body;
+	return append(e, &record, err);
+}
+
+static int new_region_locked(struct edits *e, const struct tensor *t, bool draft,
+			     struct region **ret, struct error *err)
+{
+	struct region *region;
+	uint64_t offset;
+	int r = begin(e, err);
+
+	if (r < 0)
+		return r;
+	r = data_file_allocate(e->data, tensor_size(t), &offset);
+	if (r < 0)
+		return error_set(err, r, "%s/data.%u: %s", e->model->work, e->data->number,
+				 strerror(-r));
+	region = region_new(e->next_region, data_file_ref(e->data), offset, tensor_size(t));
+	if (!region) {
+		data_file_unref(e->data);
+		return -ENOMEM;
+	}
+	r = append_region(e, t, region, draft, err);
+	if (r < 0) {
+		region_free(region);
+		return r;
+	}
+	e->next_region++;
+	*ret = region;
+	return 0;
+}
+
+int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct region **ret,
+		     struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&m->edits->lock);
+	r = new_region_locked(m->edits, t, draft, ret, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
+int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uint64_t count,
+		     struct error *err)
+{
+	Weightfs__Blocks body = WEIGHTFS__BLOCKS__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+	int r;
+
+	body.id = region->id;
+	body.first = first;
+	body.count = count;
+	record.kind_case = WEIGHTFS__RECORD__KIND_BLOCKS;
+	record.blocks = &body;
+	pthread_mutex_lock(&m->edits->lock);
+	r = append(m->edits, &record, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	if (r == 0)
+		region_set(region, first, count);
+	return r;
+}
+
+int edits_accept(struct model *m, struct region *draft, struct error *err)
+{
+	Weightfs__Accept body = WEIGHTFS__ACCEPT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+	int r;
+
+	body.id = draft->id;
+	record.kind_case = WEIGHTFS__RECORD__KIND_ACCEPT;
+	record.accept = &body;
+	pthread_mutex_lock(&m->edits->lock);
+	r = append(m->edits, &record, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	if (r == 0)
+		region_set_all(draft);
+	return r;
+}
+
+void edits_drop(struct model *m, struct region *region)
+{
+	Weightfs__Drop body = WEIGHTFS__DROP__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	body.id = region->id;
+	record.kind_case = WEIGHTFS__RECORD__KIND_DROP;
+	record.drop = &body;
+	pthread_mutex_lock(&m->edits->lock);
+	/* Without the record a replay finds an unaccepted draft, or an overlay that another one
+	 * replaced: either is dropped there too. */
+	(void)append(m->edits, &record, NULL);
+	region_free(region);
+	pthread_mutex_unlock(&m->edits->lock);
+}
+
+static int sync_locked(struct edits *e, struct error *err)
+{
+	Weightfs__Synced body = WEIGHTFS__SYNCED__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+	char parent[4096];
+	int r;
+
+	if (e->workfd < 0)
+		return 0;
+	if (fdatasync(e->data->fd) < 0)
+		return error_errno(err, "%s/data.%u", e->model->work, e->data->number);
+	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
+	record.synced = &body;
+	r = append(e, &record, err);
+	if (r == 0)
+		r = journal_sync(&e->journal, err);
+	if (r == 0)
+		r = sync_folder(e->model->place.rootfd, folder_of(e->model->work, parent,
+								  sizeof(parent)), err);
+	return r;
+}
+
+int edits_sync(struct model *m, struct error *err)
+{
+	int r;
+
+	if (!m->edits)
+		return 0;
+	pthread_mutex_lock(&m->edits->lock);
+	r = sync_locked(m->edits, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
+bool edits_pending(struct model *m)
+{
+	bool pending = false;
+
+	pthread_mutex_lock(&m->contents);
+	for (size_t i = 0; i < m->n_tensors && !pending; i++)
+		pending = m->tensors[i].content && m->tensors[i].content->overlay;
+	pthread_mutex_unlock(&m->contents);
+	return pending;
+}

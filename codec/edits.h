@@ -1,0 +1,74 @@
+/*
+ * The edits of a model that are not in it yet: its work folder with the journal and the data
+ * files (architecture.md, "Edits are a journal").
+ *
+ * The work folder is made by the first edit and goes with the commit. What it holds plus the
+ * model on disk is the state; after a kill the next mount finds it by edits_recover().
+ *
+ * Everything here may be called by several threads.
+ */
+#ifndef CODEC_EDITS_H
+#define CODEC_EDITS_H
+
+#include <pthread.h>
+
+#include "codec/data_file.h"
+#include "codec/journal.h"
+#include "codec/model.h"
+#include "codec/region.h"
+
+struct edits {
+	struct model *model;
+	pthread_mutex_t lock;	  /* all below */
+	int workfd;		  /* the work folder; -1: there is none */
+	struct journal journal;
+	struct data_file *data;	  /* where new regions go */
+	uint32_t next_region;
+};
+
+/* Prepares the model for editing; nothing is made on disk. -ENOMEM. */
+int edits_init(struct model *m);
+struct edits *edits_free(struct edits *e);
+
+/* What edits_recover() found. */
+struct recovery {
+	unsigned tensors;      /* with edits, after the recovery */
+	unsigned dropped;      /* drafts that no program was left to complete */
+	unsigned lost;	       /* edits that were not on stable storage in a power cut */
+	bool finished;	       /* a commit that was decided was carried through */
+};
+
+/*
+ * Takes up what an earlier mount left in the work folder, if anything: carries a decided commit
+ * through, or makes the edits pending again. The model must be locked (codec/lock.h).
+ *
+ * -ESTALE: edits for another state of the model. -ENOTSUP: written by another version.
+ * -EACCES: the folder is another user's. -EBADMSG: damaged. err tells what to do.
+ */
+int edits_recover(struct model *m, struct recovery *ret, struct error *err);
+/* True if the model has a work folder with a journal, whatever is in it. Changes nothing. */
+bool edits_exist(const struct model *m);
+
+/* True if a tensor has an overlay. */
+bool edits_pending(struct model *m);
+
+/*
+ * Space for the edited bytes of a tensor; journalled. Makes the work folder where there is none.
+ * -ENOSPC and the like.
+ */
+int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct region **ret,
+		     struct error *err);
+/* Blocks of it are there now: journalled, and marked. */
+int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uint64_t count,
+		     struct error *err);
+/* A draft is the content now: journalled, and marked as complete. */
+int edits_accept(struct model *m, struct region *draft, struct error *err);
+/* A region is not used any more; releases it. */
+void edits_drop(struct model *m, struct region *region);
+
+/* Makes the edits so far durable (data, then a record, then the journal). */
+int edits_sync(struct model *m, struct error *err);
+/* Removes the work folder and all in it. No content has a region any more. */
+void edits_remove(struct model *m);
+
+#endif

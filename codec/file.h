@@ -1,0 +1,47 @@
+/*
+ * Files of a model and of its work folder.
+ *
+ * They are reached by a folder's descriptor that was opened before the mount, and by names
+ * relative to it: a mount over the model must not lead us into ourselves.
+ */
+#ifndef CODEC_FILE_H
+#define CODEC_FILE_H
+
+#include <sys/stat.h>
+
+#include "codec/buf.h"
+#include "codec/error.h"
+
+/* What tells a file from another one, or from itself changed. No file: all zero. */
+struct file_id {
+	uint64_t dev, ino, size;
+	int64_t mtime; /* in nanoseconds */
+};
+
+struct file_id file_id_of(const struct stat *st);
+bool file_id_equal(const struct file_id *a, const struct file_id *b);
+
+/* A small file as it was read: its bytes, and who it was at that time. */
+struct file {
+	struct buf bytes;
+	struct file_id id;
+};
+
+/*
+ * Reads the whole file. -ENOENT and the like as from open(); -EFBIG over max bytes; -ESTALE if
+ * it changed while it was read. err names the file.
+ */
+int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struct error *err);
+void file_release(struct file *f);
+#define cleanup_file __attribute__((cleanup(file_release)))
+
+/* n bytes at offset, or -EIO if the file ends before, or what pread says. */
+int read_at(int fd, void *to, size_t n, uint64_t offset);
+/* n bytes at offset, all of them, or -errno (with some written). */
+int write_at(int fd, const void *from, size_t n, uint64_t offset);
+/* fsync of the folder that dirfd names, or of the folder `path` below it (NULL: itself). */
+int sync_folder(int dirfd, const char *path, struct error *err);
+/* The folder part of a relative path ("variables" of "variables/x"), "." if there is none. */
+const char *folder_of(const char *path, char *out, size_t size);
+
+#endif

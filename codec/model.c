@@ -1,0 +1,197 @@
+#include "codec/model.h"
+
+#include <stdio.h>
+
+#include "codec/content.h"
+#include "codec/crc32c.h"
+#include "codec/edits.h"
+#include "codec/format.h"
+#include "codec/place.h"
+
+static const struct format *const formats[] = {
+	&format_saved_model,
+	&format_bundle,
+};
+
+static const struct format *best_format(const struct place *place)
+{
+	const struct format *best = NULL;
+	int most = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		int score = formats[i]->probe(place);
+
+		if (score > most) {
+			most = score;
+			best = formats[i];
+		}
+	}
+	return best;
+}
+
+/* Names that somebody may well give us, and that we know to be no model of ours. */
+static const char *known_stranger(const char *name)
+{
+	static const struct {
+		const char *ending, *what;
+	} strangers[] = {
+		{".keras", "a Keras 3 file, which is not supported yet"},
+		{".h5", "an HDF5 file, which is not supported yet"},
+		{".hdf5", "an HDF5 file, which is not supported yet"},
+		{".cpb", "a chunked SavedModel, which is not supported"},
+		{".tflite", "a TensorFlow Lite model, which is not supported"},
+		{".safetensors", "a safetensors file, which is not supported"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
+		if (span_ends(span_str(name), span_str(strangers[i].ending)))
+			return strangers[i].what;
+	return NULL;
+}
+
+static int no_model(const struct place *place, struct error *err)
+{
+	cleanup_buf struct buf found = {0};
+	const char *stranger = known_stranger(place->argument);
+
+	if (stranger)
+		return error_set(err, -ENOTSUP, "%s is %s", place->argument, stranger);
+	if (place_has(place, "saved_model.cpb"))
+		return error_set(err, -ENOTSUP, "%s/saved_model.cpb is a chunked SavedModel, which is not supported",
+				 place->argument);
+	place_describe(place, &found);
+	if (place->name[0])
+		return error_set(err, -ENOENT,
+				 "%s is no model: expected %s.index beside it, or a folder with "
+				 "saved_model.pb; found in %s: %.*s",
+				 place->argument, place->name, place->root, (int)found.n, found.p);
+	return error_set(err, -ENOENT,
+			 "%s is no model: expected saved_model.pb or one PREFIX.index in it; found: %.*s",
+			 place->argument, (int)found.n, found.p);
+}
+
+int model_open(const char *argument, struct model **ret, struct error *err)
+{
+	cleanup_model struct model *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	pthread_mutex_init(&m->contents, NULL);
+	m->place.rootfd = -1;
+	r = place_open(argument, &m->place, err);
+	if (r < 0)
+		return r;
+	m->format = best_format(&m->place);
+	if (!m->format)
+		return no_model(&m->place, err);
+	r = m->format->load(m, err);
+	if (r < 0)
+		return r;
+	if (!m->format->save) {
+		m->read_only = -EROFS;
+		snprintf(m->why_read_only, sizeof(m->why_read_only), "a %s is read-only",
+			 m->format->name);
+	}
+	*ret = steal_pointer(m);
+	return 0;
+}
+
+struct model *model_free(struct model *m)
+{
+	if (!m)
+		return NULL;
+	for (size_t i = 0; i < m->n_tensors; i++)
+		content_free(m->tensors[i].content);
+	edits_free(m->edits);
+	for (uint32_t i = 0; i < m->n_shards; i++)
+		shard_release(&m->shards[i]);
+	for (size_t i = 0; i < m->n_base; i++)
+		free(m->base[i].name);
+	free(m->base);
+	free(m->shards);
+	free(m->tensors);
+	free(m->documents);
+	free(m->tags);
+	free(m->prefix);
+	free(m->work);
+	buf_release(&m->notes);
+	place_release(&m->place);
+	arena_release(&m->arena);
+	pthread_mutex_destroy(&m->contents);
+	free(m);
+	return NULL;
+}
+
+static int compare_key(const void *key, const void *tensor)
+{
+	return span_compare(*(const struct span *)key, ((const struct tensor *)tensor)->key);
+}
+
+struct tensor *model_find(const struct model *m, struct span key)
+{
+	if (!m->n_tensors)
+		return NULL;
+	return bsearch(&key, m->tensors, m->n_tensors, sizeof(*m->tensors), compare_key);
+}
+
+const struct document *model_document(const struct model *m, enum document_type type,
+				      struct span name)
+{
+	for (size_t i = 0; i < m->n_documents; i++)
+		if (m->documents[i].type == type && span_equal(m->documents[i].name, name))
+			return &m->documents[i];
+	return NULL;
+}
+
+int model_add_base(struct model *m, const char *name, const struct file *file)
+{
+	struct base_file *grown = realloc(m->base, (m->n_base + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	m->base = grown;
+	grown[m->n_base] = (struct base_file){
+		.name = strdup(name),
+		.id = file->id,
+		.crc = crc32c_extend(0, buf_span(&file->bytes)),
+	};
+	return grown[m->n_base++].name ? 0 : -ENOMEM;
+}
+
+int model_add_document(struct model *m, enum document_type type, struct span name,
+		       struct span text)
+{
+	struct document *grown = realloc(m->documents, (m->n_documents + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	m->documents = grown;
+	grown[m->n_documents++] = (struct document){type, name, text};
+	return 0;
+}
+
+void model_note(struct model *m, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&m->notes, format, args);
+	va_end(args);
+	buf_add_u8(&m->notes, '\n');
+}
+
+int model_check_base(const struct model *m, struct error *err)
+{
+	for (size_t i = 0; i < m->n_base; i++) {
+		struct file_id now = {0};
+		struct stat st;
+
+		if (fstatat(m->place.rootfd, m->base[i].name, &st, 0) == 0)
+			now = file_id_of(&st);
+		if (!file_id_equal(&now, &m->base[i].id))
+			return error_set(err, -ESTALE, "%s/%s: %s since the mount", m->place.root,
+					 m->base[i].name, now.ino ? "changed" : "removed");
+	}
+	return 0;
+}

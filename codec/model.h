@@ -1,0 +1,104 @@
+/*
+ * A model: its tensors and documents, whatever format they came from, and the edits to them.
+ *
+ * Floor 2 of the house. What is above sees a model only through this header, content.h,
+ * edits.h and commit.h.
+ */
+#ifndef CODEC_MODEL_H
+#define CODEC_MODEL_H
+
+#include "codec/file.h"
+#include "codec/shard.h"
+#include "codec/tensor.h"
+
+/* What a document says; how it is shown is the affair of floor 3. */
+enum document_type {
+	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
+	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
+	DOCUMENT_TYPES,
+};
+
+struct document {
+	enum document_type type;
+	struct span name; /* of a signature; empty otherwise */
+	struct span text;
+};
+
+/* What the argument of the command line turned out to be. */
+struct place {
+	char *argument; /* as it was given, for messages */
+	char *root;	/* absolute path of the folder that holds the model */
+	int rootfd;	/* that folder */
+	char *name;	/* last component of the argument, where it lies in the folder; "" where the
+			 * argument is the folder itself */
+};
+
+struct model {
+	const struct format *format; /* codec/format.h */
+	struct place place;
+	struct arena arena; /* keys, names, shapes, documents */
+
+	char *prefix;	    /* of the bundle, relative to the root; NULL: there is none */
+	char *work;	    /* of the work folder, relative to the root */
+	bool object_based;  /* the keys are TF2's, and there is an object graph */
+	bool big_endian;
+	struct tensor *tensors; /* sorted by key; hidden ones among them */
+	size_t n_tensors;
+	size_t n_variables; /* those that are not hidden */
+	struct shard *shards;
+	uint32_t n_shards; /* 0 to n-1 are in use by some entry, or might be */
+
+	struct document *documents;
+	size_t n_documents;
+	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
+
+	/* For model.json. Empty: unknown. */
+	struct span tensorflow_version, keras_version;
+	struct span *tags;
+	size_t n_tags, n_metagraphs;
+	int32_t bundle_producer;
+
+	/* The files that say what the model is, as they were at load: the base of all edits. The
+	 * last one is what is locked (codec/lock.h): the index, where there is one. */
+	struct base_file {
+		char *name; /* relative to the root */
+		struct file_id id;
+		uint32_t crc;
+	} *base;
+	size_t n_base;
+
+	struct buf notes; /* what the user should know, a line each */
+	int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
+	char why_read_only[128]; /* ... because of this */
+	struct edits *edits;	 /* NULL: opened for reading only (codec/edits.h) */
+	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
+};
+
+/*
+ * Loads the model that argument names: a SavedModel directory or a file in it, a checkpoint by
+ * its prefix or by one of its files. The checksum of its index is verified, those of the tensors
+ * are not.
+ *
+ * -ENOENT: nothing there is a model; the sentence says what was tried and what was found.
+ * -EBADMSG: a model, but damaged. -ENOTSUP: a model that we do not handle. On failure *ret is
+ * untouched.
+ */
+int model_open(const char *argument, struct model **ret, struct error *err);
+struct model *model_free(struct model *m);
+static inline void model_free_pointer(struct model **m)
+{
+	model_free(*m);
+}
+#define cleanup_model __attribute__((cleanup(model_free_pointer)))
+
+/* The tensor of that key, hidden ones included, or NULL. */
+struct tensor *model_find(const struct model *m, struct span key);
+/* The document, or NULL; name matters for signatures only. */
+const struct document *model_document(const struct model *m, enum document_type type,
+				      struct span name);
+/* Adds a line to the model's notes. */
+void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* -ESTALE if a file of the base is not what it was at load. */
+int model_check_base(const struct model *m, struct error *err);
+
+#endif

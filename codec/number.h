@@ -1,0 +1,10 @@
+/* Numbers as Python's repr() prints them: the shortest digits that read back as the same. */
+#ifndef CODEC_NUMBER_H
+#define CODEC_NUMBER_H
+
+#include "codec/buf.h"
+
+/* v is finite. single: the shortest that reads back as the same float. */
+void number_add_shortest(struct buf *out, double v, bool single);
+
+#endif

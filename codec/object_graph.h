@@ -1,0 +1,26 @@
+/*
+ * The trackable object graph of a TF2 checkpoint: what the key _CHECKPOINTABLE_OBJECT_GRAPH holds
+ * (upstream: core/protobuf/trackable_object_graph.proto, python/checkpoint/).
+ */
+#ifndef CODEC_OBJECT_GRAPH_H
+#define CODEC_OBJECT_GRAPH_H
+
+#include "codec/error.h"
+
+/* One attribute of a node: a value that a bundle key holds. Everything borrows from the graph. */
+struct graph_attribute {
+	uint32_t node;
+	struct span name;      /* VARIABLE_VALUE for variables */
+	struct span full_name; /* the variable's own name; may be empty */
+	struct span key;       /* checkpoint key */
+};
+
+/*
+ * Calls each() for every attribute of every node, until it returns a value below 0, which is
+ * then returned. -EBADMSG: not a graph.
+ */
+int object_graph_attributes(struct span graph,
+			    int (*each)(void *context, const struct graph_attribute *attribute),
+			    void *context, struct error *err);
+
+#endif

@@ -1,0 +1,29 @@
+/* Finds the folder and the name that an argument means (struct place in codec/model.h). */
+#ifndef CODEC_PLACE_H
+#define CODEC_PLACE_H
+
+#include <dirent.h>
+
+#include "codec/model.h"
+
+/*
+ * Opens the folder. The argument itself need not exist: PREFIX is the name of no file. -ENOENT
+ * and the like, with a sentence, if the folder cannot be opened.
+ */
+int place_open(const char *argument, struct place *ret, struct error *err);
+void place_release(struct place *place);
+/* True if a regular file of that name is there, links followed. */
+bool place_has(const struct place *place, const char *name);
+/* The names in the folder; NULL if they cannot be read. */
+DIR *place_list(const struct place *place);
+/* Lists what was found there, for a message that says why nothing is a model. */
+void place_describe(const struct place *place, struct buf *out);
+
+static inline void closedir_pointer(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+#define cleanup_dir __attribute__((cleanup(closedir_pointer)))
+
+#endif

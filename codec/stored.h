@@ -1,0 +1,45 @@
+/*
+ * The stored form of a tensor: what its bytes in a shard are, and what its checksum is over
+ * (upstream: core/util/tensor_bundle/tensor_bundle.cc, WriteTensor, WriteStringTensor,
+ * WriteVariantTensor).
+ *
+ *	fixed size	the elements; the checksum is over these bytes
+ *	string		N lengths (varints), their checksum (4 bytes), the strings; the checksum
+ *			is over the lengths as 32-bit numbers (64-bit where one needs it), the 4
+ *			bytes, and the strings
+ *	variant		for each element a length, a message, the checksum so far (4 bytes); the
+ *			checksum is over the lengths as 64-bit numbers, the messages and the 4 bytes
+ */
+#ifndef CODEC_STORED_H
+#define CODEC_STORED_H
+
+#include "codec/tensor.h"
+
+/*
+ * Computes the masked checksum of a stored tensor by reading it from the shard's descriptor.
+ * -EIO: unreadable, or the shard ends before. -EBADMSG: strings or variants whose inner
+ * lengths or checksums do not fit. big_endian: the byte order of the bundle.
+ */
+int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+		    bool big_endian, uint32_t *ret, struct error *err);
+
+/*
+ * The same, and -EIO if the result is not the one in the index: "checksum mismatch: stored X,
+ * calculated Y".
+ */
+int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+		  bool big_endian, struct error *err);
+
+/* Walks the elements of a stored string tensor that is in memory. */
+struct strings {
+	struct span lengths; /* those still to come */
+	struct span bytes;   /* of the elements still to come */
+	uint64_t left;
+};
+
+/* -EBADMSG: lengths that do not add up to the bytes that are there. */
+int strings_open(struct strings *s, struct span stored, uint64_t elements, struct error *err);
+/* The next element; false when there is none. */
+bool strings_next(struct strings *s, struct span *ret);
+
+#endif
