@@ -26,7 +26,7 @@ static bool reserve(struct buf *b, size_t n)
 
 	if (b->failed)
 		return false;
-	if (n <= b->capacity - b->n)
+	if (b->p && n <= b->capacity - b->n)
 		return true;
 	if (add_overflows(b->n, n, &wanted)) {
 		b->failed = true;

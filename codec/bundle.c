@@ -95,6 +95,11 @@ static int copy_slices(const Tensorflow__BundleEntryProto *e, struct arena *aren
 	uint32_t rank = ret->shape.rank;
 	size_t n = e->n_slices * rank;
 
+	/* Before any memory: only then each number of a slice has taken bytes in the message. */
+	for (size_t i = 0; i < e->n_slices; i++)
+		if (e->slices[i]->n_extent != rank)
+			return error_set(err, -EBADMSG, "slice %zu has %zu dimensions instead of %u",
+					 i, e->slices[i]->n_extent, rank);
 	ret->slices = e->n_slices;
 	ret->start = arena_alloc(arena, n * sizeof(*ret->start));
 	ret->length = arena_alloc(arena, n * sizeof(*ret->length));
@@ -102,13 +107,8 @@ static int copy_slices(const Tensorflow__BundleEntryProto *e, struct arena *aren
 	if (!ret->start || !ret->length || !ret->full)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->n_slices; i++) {
-		const Tensorflow__TensorSliceProto *s = e->slices[i];
-
-		if (s->n_extent != rank)
-			return error_set(err, -EBADMSG, "slice %zu has %zu dimensions instead of %u",
-					 i, s->n_extent, rank);
 		for (uint32_t d = 0; d < rank; d++) {
-			const Tensorflow__TensorSliceProto__Extent *x = s->extent[d];
+			const Tensorflow__TensorSliceProto__Extent *x = e->slices[i]->extent[d];
 			bool full = x->has_length_case !=
 				    TENSORFLOW__TENSOR_SLICE_PROTO__EXTENT__HAS_LENGTH_LENGTH;
 

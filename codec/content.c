@@ -200,14 +200,28 @@ int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov
 	return r < 0 ? r : g.n;
 }
 
+/* The layout may be read all the while: a commit does not move what is being looked at. */
 void content_lock(struct content *c)
 {
+	pthread_rwlock_rdlock(&c->model->layout);
 	pthread_rwlock_rdlock(&c->lock);
+}
+
+static void lock_for_edit(struct content *c)
+{
+	pthread_rwlock_rdlock(&c->model->layout);
+	pthread_rwlock_wrlock(&c->lock);
 }
 
 void content_unlock(struct content *c)
 {
 	pthread_rwlock_unlock(&c->lock);
+	pthread_rwlock_unlock(&c->model->layout);
+}
+
+uint64_t content_seen(const struct content *c)
+{
+	return c->draft ? c->draft_size : tensor_size(c->tensor);
 }
 
 /* ---- copying ---- */
@@ -265,15 +279,29 @@ static int copy_piece(void *context, struct content *c, const struct piece *p)
 	return r;
 }
 
-int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err)
+int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to,
+			struct error *err)
 {
 	struct copy copy = {to, false, err};
+
+	return walk(c, offset, n, copy_piece, &copy);
+}
+
+int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err)
+{
 	int r;
 
-	pthread_rwlock_rdlock(&c->lock);
-	r = walk(c, offset, n, copy_piece, &copy);
-	pthread_rwlock_unlock(&c->lock);
+	content_lock(c);
+	r = content_copy_locked(c, offset, n, to, err);
+	content_unlock(c);
 	return r;
+}
+
+int content_accepted(struct content *c, uint64_t offset, size_t n, void *to, struct error *err)
+{
+	struct copy copy = {to, false, err};
+
+	return walk_overlay(c, offset, n, copy_piece, &copy);
 }
 
 /* ---- opening and closing ---- */
@@ -321,12 +349,14 @@ static void put_locked(struct content *c)
 	content_free(c);
 }
 
-static int check_writable(const struct model *m, const struct tensor *t, struct error *err)
+int content_editable(const struct model *m, const struct tensor *t, struct error *err)
 {
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
 	if (!m->edits)
-		return error_set(err, -EROFS, "mounted read-only");
+		return error_set(err, -EROFS, "opened for reading only");
+	if (t->damage)
+		return error_set(err, -EIO, "%s", t->damage);
 	if (!tensor_is_raw(t) || t->slices)
 		return error_set(err, -EPERM, "a %s of dtype %s cannot be edited yet",
 				 t->slices ? "partitioned variable" : "tensor",
@@ -337,7 +367,7 @@ static int check_writable(const struct model *m, const struct tensor *t, struct 
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
 		 struct error *err)
 {
-	int r = for_write ? check_writable(m, t, err) : 0;
+	int r = for_write ? content_editable(m, t, err) : 0;
 	struct content *c;
 
 	if (r < 0)
@@ -349,7 +379,9 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 	pthread_mutex_unlock(&m->contents);
 	if (!c)
 		return -ENOMEM;
+	content_lock(c);
 	r = check_base(c, err);
+	content_unlock(c);
 	if (r < 0) {
 		content_close(c, for_write, NULL);
 		return r;
@@ -388,14 +420,14 @@ static enum content_outcome after_last_writer(struct content *c, struct error *e
 	return CONTENT_DROPPED;
 }
 
-static bool has_writers(struct content *c)
+static unsigned count_writers(struct content *c)
 {
-	bool has;
+	unsigned n;
 
 	pthread_mutex_lock(&c->model->contents);
-	has = c->writers > 0;
+	n = c->writers;
 	pthread_mutex_unlock(&c->model->contents);
-	return has;
+	return n;
 }
 
 enum content_outcome content_close(struct content *c, bool for_write, struct error *err)
@@ -410,10 +442,10 @@ enum content_outcome content_close(struct content *c, bool for_write, struct err
 		pthread_mutex_unlock(&m->contents);
 	}
 	if (last) {
-		pthread_rwlock_wrlock(&c->lock);
-		if (!has_writers(c)) /* none was opened meanwhile */
+		lock_for_edit(c);
+		if (count_writers(c) == 0) /* none was opened meanwhile */
 			outcome = after_last_writer(c, err);
-		pthread_rwlock_unlock(&c->lock);
+		content_unlock(c);
 	}
 	pthread_mutex_lock(&m->contents);
 	put_locked(c);
@@ -434,7 +466,7 @@ static struct content *peek(struct model *m, const struct tensor *t)
 		c->handles++;
 	pthread_mutex_unlock(&m->contents);
 	if (c)
-		pthread_rwlock_rdlock(&c->lock);
+		content_lock(c);
 	return c;
 }
 
@@ -442,7 +474,7 @@ static void put_peek(struct content *c)
 {
 	struct model *m = c->model;
 
-	pthread_rwlock_unlock(&c->lock);
+	content_unlock(c);
 	pthread_mutex_lock(&m->contents);
 	put_locked(c);
 	pthread_mutex_unlock(&m->contents);
@@ -450,15 +482,26 @@ static void put_peek(struct content *c)
 
 uint64_t content_size(struct model *m, const struct tensor *t)
 {
-	uint64_t size = tensor_size(t);
 	struct content *c = peek(m, t);
+	uint64_t size;
 
 	if (!c)
-		return size;
-	if (c->draft)
-		size = c->draft_size;
+		return tensor_size(t);
+	size = content_seen(c);
 	put_peek(c);
 	return size;
+}
+
+bool content_edited(struct model *m, const struct tensor *t)
+{
+	struct content *c = peek(m, t);
+	bool edited;
+
+	if (!c)
+		return false;
+	edited = c->overlay != NULL;
+	put_peek(c);
+	return edited;
 }
 
 bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret)
@@ -568,14 +611,14 @@ ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t o
 				 (unsigned long long)size);
 	if (n > size - offset)
 		n = (size_t)(size - offset);
-	pthread_rwlock_wrlock(&c->lock);
+	lock_for_edit(c);
 	r = write_locked(c, bytes, n, offset, err);
 	if (r == 0) {
 		if (c->draft && c->draft_size < offset + n)
 			c->draft_size = offset + n;
 		touch(c);
 	}
-	pthread_rwlock_unlock(&c->lock);
+	content_unlock(c);
 	return r < 0 ? r : (ssize_t)n;
 }
 
@@ -622,9 +665,27 @@ int content_truncate(struct content *c, uint64_t size, struct error *err)
 	if (size > whole)
 		return error_set(err, -EFBIG, "the tensor has %llu bytes, no room for %llu",
 				 (unsigned long long)whole, (unsigned long long)size);
-	pthread_rwlock_wrlock(&c->lock);
+	lock_for_edit(c);
 	r = truncate_locked(c, size, err);
-	pthread_rwlock_unlock(&c->lock);
+	content_unlock(c);
+	return r;
+}
+
+int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err)
+{
+	uint64_t whole = tensor_size(t);
+	struct content *c;
+	int r = content_open(m, t, true, &c, err);
+
+	if (r < 0)
+		return r;
+	if (count_writers(c) > 1)
+		r = content_truncate(c, size, err);
+	else if (size != whole)
+		r = error_set(err, size < whole ? -EINVAL : -EFBIG,
+			      "the tensor has %llu bytes; it cannot have %llu",
+			      (unsigned long long)whole, (unsigned long long)size);
+	content_close(c, true, NULL);
 	return r;
 }
 
@@ -660,11 +721,92 @@ int content_flush(struct content *c, struct error *err)
 {
 	int r = CONTENT_SAME;
 
-	pthread_rwlock_wrlock(&c->lock);
+	lock_for_edit(c);
 	if (c->draft && c->draft_size < c->draft->size)
 		r = incomplete(c, err);
 	else if (c->draft)
 		r = accept_draft(c, err);
-	pthread_rwlock_unlock(&c->lock);
+	content_unlock(c);
 	return r;
+}
+
+bool content_give_up(struct model *m, struct tensor *t, struct error *err)
+{
+	struct content *c = peek(m, t);
+	bool had;
+
+	if (!c)
+		return false;
+	content_unlock(c);
+	lock_for_edit(c);
+	had = c->draft != NULL;
+	if (had) {
+		incomplete(c, err);
+		drop_draft(c);
+	}
+	put_peek(c);
+	return had;
+}
+
+/* ---- for commit and recovery ---- */
+
+bool content_rebase(struct content *c)
+{
+	c->overlay = region_free(c->overlay);
+	close_pointer(&c->base_fd);
+	c->base_fd = -1;
+	return c->handles || c->draft;
+}
+
+/* Copies the blocks of a region that are there. */
+static int copy_region(const struct region *from, struct region *to)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *part = malloc(PART);
+	int r = part ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0; at < from->size && r == 0;) {
+		uint64_t left = from->size - at;
+		bool present;
+		uint64_t n = region_run(from, at, left < PART ? left : PART, &present);
+
+		if (present) {
+			r = read_at(from->data->fd, part, (size_t)n, from->offset + at);
+			if (r == 0)
+				r = write_at(to->data->fd, part, (size_t)n, to->offset + at);
+			region_set(to, at / REGION_BLOCK, (n + REGION_BLOCK - 1) / REGION_BLOCK);
+		}
+		at += n;
+	}
+	return r;
+}
+
+void content_move_draft(struct content *c, struct region *to)
+{
+	struct region *from;
+
+	if (to && copy_region(c->draft, to) < 0)
+		to = region_free(to);
+	lock_for_edit(c);
+	from = c->draft;
+	c->draft = to;
+	if (!to)
+		c->draft_size = c->keep = 0;
+	content_unlock(c);
+	region_free(from);
+}
+
+int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
+		  const struct timespec *mtime)
+{
+	struct content *c = t->content;
+
+	if (!c)
+		c = t->content = content_new(m, t);
+	if (!c)
+		return -ENOMEM;
+	region_free(c->overlay);
+	c->overlay = overlay;
+	c->mtime = *mtime;
+	return 0;
 }

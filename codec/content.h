@@ -14,7 +14,7 @@
  * others the stored bytes can be read.
  *
  * Locking: content_lock() around content_read() and the reply that uses its iovecs; the other
- * functions lock by themselves. No lock is held when they return. Editing functions must not run
+ * functions lock by themselves, the model's layout first. No lock is held when they return. Editing functions must not run
  * while a commit does: that is the caller's gate (fs/gate.h).
  */
 #ifndef CODEC_CONTENT_H
@@ -41,6 +41,12 @@ struct content {
 enum content_outcome { CONTENT_SAME, CONTENT_ACCEPTED, CONTENT_DROPPED };
 
 /*
+ * 0 if the tensor can be edited. -EROFS: the whole model cannot. -EPERM: not this tensor. -EIO:
+ * it is damaged.
+ */
+int content_editable(const struct model *m, const struct tensor *t, struct error *err);
+
+/*
  * Opens a tensor. -EIO, -ESTALE: its shard is missing, too short, or changed; err says it.
  * -EROFS, -EPERM: for_write, and it cannot be edited. Paired with content_close().
  */
@@ -56,6 +62,8 @@ void content_free(struct content *c);
 
 /* Bytes that are seen now, of a tensor that may or may not be open. */
 uint64_t content_size(struct model *m, const struct tensor *t);
+/* True if it has edits that were accepted. */
+bool content_edited(struct model *m, const struct tensor *t);
 /* Time of the last edit; false if there was none. */
 bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret);
 
@@ -67,8 +75,18 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 void content_lock(struct content *c);
 void content_unlock(struct content *c);
-/* The same bytes, copied. -EIO, -ESTALE. */
+/* How many bytes are seen. The content is locked. */
+uint64_t content_seen(const struct content *c);
+/* The same bytes, copied. -EIO, -ESTALE. The second one is for who has locked the content. */
 int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to,
+			struct error *err);
+
+/*
+ * The bytes that a commit takes: base and overlay, whatever draft there is. For a committer, who
+ * has closed the gate: it does not lock.
+ */
+int content_accepted(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
 
 /*
  * Writes n bytes at offset: into the draft if there is one, else in place. Returns how many were
@@ -83,9 +101,30 @@ ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t o
  */
 int content_truncate(struct content *c, uint64_t size, struct error *err);
 /*
+ * The same for a tensor that the caller has not open: while nobody has it open for writing, only
+ * its own size is accepted. -EINVAL: shorter. -EFBIG: longer. Errors of content_editable().
+ */
+int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err);
+/*
  * Judges a draft: CONTENT_ACCEPTED if it is complete, CONTENT_SAME if there is none, -EINVAL if
  * it is not complete (it stays), with what it lacks in err.
  */
 int content_flush(struct content *c, struct error *err);
+
+/*
+ * Gives up the draft of a tensor, whoever has it open: true, and what it lacked, if there was one.
+ */
+bool content_give_up(struct model *m, struct tensor *t, struct error *err);
+
+/*
+ * For the commit and the recovery, who know that nobody edits. content_rebase(): the overlay is
+ * in the model now; the model's layout is locked for writing, and its contents. False: nobody
+ * needs the content any more. content_move_draft(): the draft's bytes go to another region; NULL:
+ * the draft is given up. content_adopt(): a tensor gets an overlay from a journal.
+ */
+bool content_rebase(struct content *c);
+void content_move_draft(struct content *c, struct region *to);
+int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
+		  const struct timespec *mtime);
 
 #endif

@@ -137,6 +137,12 @@ void data_file_unref(struct data_file *d)
 	}
 }
 
+void data_file_remove(int workfd, struct data_file *d)
+{
+	(void)unlinkat(workfd, data_name(d->number).text, 0);
+	data_file_unref(d);
+}
+
 int data_file_allocate(struct data_file *d, uint64_t size, uint64_t *ret_offset)
 {
 	uint64_t align = size < REGION_BLOCK ? SMALL_ALIGN : REGION_BLOCK;

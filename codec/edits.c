@@ -1,24 +1,27 @@
-#include "codec/edits.h"
+#include "codec/edits_state.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "codec/content.h"
+#include "codec/intent.h"
+#include "codec/lock.h"
 #include "codec/pbwire.h"
 #include "codec/work.h"
 
 enum { JOURNAL_VERSION = 1 };
 
-int edits_init(struct model *m)
+int edits_init(struct model *m, struct error *err)
 {
 	struct edits *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct edits){.model = m, .workfd = -1, .next_region = 1};
+	*e = (struct edits){.model = m, .workfd = -1, .next_region = 1, .lockfd = -1};
 	pthread_mutex_init(&e->lock, NULL);
 	m->edits = e;
-	return 0;
+	e->lockfd = m->n_base ? lock_model(m, err) : -1;
+	return m->n_base && e->lockfd < 0 ? e->lockfd : 0;
 }
 
 struct edits *edits_free(struct edits *e)
@@ -28,6 +31,7 @@ struct edits *edits_free(struct edits *e)
 	data_file_unref(e->data);
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
+	close_pointer(&e->lockfd);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 	return NULL;
@@ -115,7 +119,7 @@ static int begin(struct edits *e, struct error *err)
 		return workfd;
 	r = data_file_create(workfd, 0, &e->data, err);
 	if (r == 0)
-		r = journal_create(workfd, &e->journal, err);
+		r = journal_create(workfd, "journal", &e->journal, err);
 	if (r < 0) {
 		data_file_unref(e->data);
 		e->data = NULL;
@@ -270,6 +274,86 @@ int edits_sync(struct model *m, struct error *err)
 	pthread_mutex_lock(&m->edits->lock);
 	r = sync_locked(m->edits, err);
 	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
+/* ---- after a commit ---- */
+
+static bool has_drafts(const struct model *m)
+{
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (m->tensors[i].content && m->tensors[i].content->draft)
+			return true;
+	return false;
+}
+
+/* Moves the drafts to the data file that is current now; one for which there is no room goes. */
+static void move_drafts(struct edits *e)
+{
+	struct model *m = e->model;
+
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		struct content *c = m->tensors[i].content;
+		struct region *to = NULL;
+
+		if (!c || !c->draft)
+			continue;
+		if (new_region_locked(e, c->tensor, true, &to, NULL) == 0)
+			content_move_draft(c, to);
+		else
+			content_move_draft(c, NULL);
+	}
+}
+
+/* A new journal takes the place of the old one in one step. */
+static int replace_journal(struct edits *e, struct error *err)
+{
+	struct journal fresh;
+	int r = journal_create(e->workfd, "journal.new", &fresh, err);
+
+	if (r < 0)
+		return r;
+	journal_close(&e->journal);
+	e->journal = fresh;
+	r = append_begin(e, err);
+	if (r == 0)
+		r = journal_sync(&e->journal, err);
+	if (r == 0 && renameat(e->workfd, "journal.new", e->workfd, "journal") < 0)
+		r = error_errno(err, "%s/journal", e->model->work);
+	return r < 0 ? r : journal_sync(&e->journal, err);
+}
+
+static int restart_locked(struct edits *e, struct error *err)
+{
+	struct data_file *old = e->data, *fresh;
+	int r;
+
+	if (!has_drafts(e->model)) {
+		stop(e);
+		return 0;
+	}
+	r = data_file_create(e->workfd, old->number + 1, &fresh, err);
+	if (r < 0)
+		return r;
+	e->data = fresh;
+	e->next_region = 1;
+	r = replace_journal(e, err);
+	if (r == 0)
+		move_drafts(e);
+	data_file_remove(e->workfd, old);
+	intent_sweep_staged(e->workfd);
+	return r;
+}
+
+int edits_restart(struct model *m, struct error *err)
+{
+	struct edits *e = m->edits;
+	int r = 0;
+
+	pthread_mutex_lock(&e->lock);
+	if (e->workfd >= 0)
+		r = restart_locked(e, err);
+	pthread_mutex_unlock(&e->lock);
 	return r;
 }
 

@@ -10,24 +10,11 @@
 #ifndef CODEC_EDITS_H
 #define CODEC_EDITS_H
 
-#include <pthread.h>
-
-#include "codec/data_file.h"
-#include "codec/journal.h"
 #include "codec/model.h"
 #include "codec/region.h"
 
-struct edits {
-	struct model *model;
-	pthread_mutex_t lock;	  /* all below */
-	int workfd;		  /* the work folder; -1: there is none */
-	struct journal journal;
-	struct data_file *data;	  /* where new regions go */
-	uint32_t next_region;
-};
-
-/* Prepares the model for editing; nothing is made on disk. -ENOMEM. */
-int edits_init(struct model *m);
+/* Locks the model for editing; nothing is made on disk. Errors of lock_model(). */
+int edits_init(struct model *m, struct error *err);
 struct edits *edits_free(struct edits *e);
 
 /* What edits_recover() found. */
@@ -35,12 +22,13 @@ struct recovery {
 	unsigned tensors;      /* with edits, after the recovery */
 	unsigned dropped;      /* drafts that no program was left to complete */
 	unsigned lost;	       /* edits that were not on stable storage in a power cut */
-	bool finished;	       /* a commit that was decided was carried through */
+	bool finished;	       /* a commit that was decided was carried through: the model on
+				* disk is another one, and is to be loaded again */
 };
 
 /*
  * Takes up what an earlier mount left in the work folder, if anything: carries a decided commit
- * through, or makes the edits pending again. The model must be locked (codec/lock.h).
+ * through, or makes the edits pending again.
  *
  * -ESTALE: edits for another state of the model. -ENOTSUP: written by another version.
  * -EACCES: the folder is another user's. -EBADMSG: damaged. err tells what to do.
@@ -70,5 +58,10 @@ void edits_drop(struct model *m, struct region *region);
 int edits_sync(struct model *m, struct error *err);
 /* Removes the work folder and all in it. No content has a region any more. */
 void edits_remove(struct model *m);
+/*
+ * After a commit: removes the work folder; or, where drafts are open, begins a new journal for
+ * the model as it is now, with the drafts in a new data file. Nobody edits meanwhile.
+ */
+int edits_restart(struct model *m, struct error *err);
 
 #endif

@@ -377,4 +377,5 @@ const struct format format_bundle = {
 	.name = "checkpoint",
 	.probe = probe,
 	.load = load,
+	.save = bundle_save,
 };

@@ -11,18 +11,18 @@ enum { FRAME_HEAD = 12, FRAME_TAIL = 4 };
 static const char magic[8] = "WFSJNL01";
 static const uint64_t journal_max = (uint64_t)2 << 30;
 
-int journal_create(int workfd, struct journal *ret, struct error *err)
+int journal_create(int workfd, const char *name, struct journal *ret, struct error *err)
 {
 	cleanup_fd int fd =
-		openat(workfd, "journal", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		openat(workfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
-		return error_errno(err, "journal");
+		return error_errno(err, "%s", name);
 	r = write_at(fd, magic, sizeof(magic), 0);
 	if (r < 0) {
-		unlinkat(workfd, "journal", 0);
-		return error_set(err, r, "journal: %s", strerror(-r));
+		unlinkat(workfd, name, 0);
+		return error_set(err, r, "%s: %s", name, strerror(-r));
 	}
 	*ret = (struct journal){.fd = steal_fd(&fd), .workfd = workfd, .end = sizeof(magic)};
 	return 0;
@@ -59,6 +59,8 @@ int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct
 	cleanup_fd int fd = openat(workfd, "journal", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_file struct file file = {0};
 	struct span content;
+	size_t whole;
+	bool torn;
 	int r;
 
 	if (fd < 0)
@@ -73,9 +75,11 @@ int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct
 		return error_set(err, -ENOTSUP,
 				 "journal: written by another version of weightfs; finish there");
 	buf_drop_front(&file.bytes, sizeof(magic));
-	file.bytes.n = journal_whole(buf_span(&file.bytes));
+	whole = journal_whole(buf_span(&file.bytes));
+	torn = whole < file.bytes.n;
+	file.bytes.n = whole;
 	*ret = (struct journal){
-		.fd = steal_fd(&fd), .workfd = workfd, .end = sizeof(magic) + file.bytes.n};
+		.fd = steal_fd(&fd), .workfd = workfd, .end = sizeof(magic) + whole, .torn = torn};
 	*ret_frames = file.bytes;
 	file.bytes = (struct buf){0};
 	return 0;
@@ -108,6 +112,7 @@ int journal_cut(struct journal *j, size_t n, struct error *err)
 	if (ftruncate(j->fd, (off_t)(sizeof(magic) + n)) < 0)
 		return error_errno(err, "journal");
 	j->end = sizeof(magic) + n;
+	j->torn = false;
 	return 0;
 }
 
@@ -125,6 +130,10 @@ int journal_append(struct journal *j, const Weightfs__Record *record, struct err
 
 	if (j->broken)
 		return error_set(err, -EIO, "journal: damaged by an earlier error");
+	/* Or a shorter frame would leave a part of it, and maybe whole frames behind it. */
+	r = j->torn ? journal_cut(j, j->end - sizeof(magic), err) : 0;
+	if (r < 0)
+		return r;
 	buf_reset(f);
 	buf_add_le64(f, n);
 	if (!f->failed)

@@ -20,12 +20,13 @@ struct journal {
 	int fd;
 	int workfd;	/* the folder it stands in; not owned */
 	uint64_t end;	/* of the last whole frame */
+	bool torn;	/* something stands behind the end: the first append cuts it off */
 	bool broken;	/* a torn append could not be taken back: nothing can be added */
 	struct buf frame;
 };
 
-/* Starts an empty journal under the name `journal`, which must not exist. */
-int journal_create(int workfd, struct journal *ret, struct error *err);
+/* Starts an empty journal under a name that does not exist yet. */
+int journal_create(int workfd, const char *name, struct journal *ret, struct error *err);
 /*
  * Opens the journal and reads its frames into *ret_frames (for journal_next). -ENOENT: there is
  * none. -EBADMSG: no journal. -ENOTSUP: that of another version. A torn tail is left out, and

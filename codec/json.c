@@ -236,9 +236,10 @@ static int after_value(struct parser *p, struct error *err)
 			p->depth--;
 			continue;
 		}
-		comma = take_char(p, ',');
+		comma = p->rest.n && p->rest.p[0] == ',';
 		if (comma == first)
 			return complain(p, first ? "expected a value" : "expected ',' or an end", err);
+		(void)take_char(p, ',');
 		skip_space(p);
 		if (object) {
 			int r = take_key(p, err);
@@ -269,29 +270,33 @@ int json_parse(struct json *json, struct span text, struct error *err)
 	return r;
 }
 
+/* True if a string with its quotes says s, whatever its escapes. */
+static bool string_is(struct span text, const char *s)
+{
+	cleanup_buf struct buf said = {0};
+
+	if (!memchr(text.p, '\\', text.n))
+		return span_is(span_of(text.p + 1, text.n - 2), s);
+	json_unescape(text, &said);
+	return span_is(buf_span(&said), s);
+}
+
 json_ref json_get(const struct json *json, json_ref object, const char *key)
 {
 	json_ref found = 0;
 
 	if (object >= json->n || json->values[object].type != JSON_OBJECT)
 		return 0;
-	for (json_ref i = json->values[object].child; i; i = json->values[i].next) {
-		struct span k = json->values[i].key;
-
-		if (span_is(span_of(k.p + 1, k.n - 2), key))
+	for (json_ref i = json->values[object].child; i; i = json->values[i].next)
+		if (string_is(json->values[i].key, key))
 			found = i;
-	}
 	return found;
 }
 
 bool json_is(const struct json *json, json_ref value, const char *s)
 {
-	cleanup_buf struct buf text = {0};
-
-	if (value >= json->n || json->values[value].type != JSON_STRING)
-		return false;
-	json_unescape(json->values[value].text, &text);
-	return span_is(buf_span(&text), s);
+	return value < json->n && json->values[value].type == JSON_STRING &&
+	       string_is(json->values[value].text, s);
 }
 
 static uint32_t hex4(const uint8_t *p)

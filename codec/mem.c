@@ -45,28 +45,32 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t n)
 	return chunk;
 }
 
-void *arena_alloc(struct arena *arena, size_t n)
+static void *take(struct arena *arena, size_t n, size_t align)
 {
 	struct arena_chunk *chunk = arena->chunks;
-	void *p;
+	size_t start = chunk ? (chunk->used + align - 1) & ~(align - 1) : 0;
 
 	if (n > SIZE_MAX / 2)
 		return NULL;
-	n = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (!chunk || n > chunk->size - chunk->used) {
+	if (!chunk || start > chunk->size || n > chunk->size - start) {
 		chunk = chunk_new(arena, n);
-		if (!chunk)
-			return NULL;
+		start = 0;
 	}
-	p = chunk->bytes + chunk->used;
-	chunk->used += n;
+	if (!chunk)
+		return NULL;
+	chunk->used = start + n;
 	arena->used += n;
-	return p;
+	return chunk->bytes + start;
+}
+
+void *arena_alloc(struct arena *arena, size_t n)
+{
+	return take(arena, n, alignof(max_align_t));
 }
 
 struct span arena_copy(struct arena *arena, struct span bytes)
 {
-	uint8_t *p = bytes.n < SIZE_MAX ? arena_alloc(arena, bytes.n + 1) : NULL;
+	uint8_t *p = bytes.n < SIZE_MAX ? take(arena, bytes.n + 1, 1) : NULL;
 
 	if (!p)
 		return (struct span){0};

@@ -73,5 +73,6 @@ void *arena_alloc(struct arena *arena, size_t n);
 /* A copy of the bytes, with a NUL behind them that is not counted. p is NULL without memory. */
 struct span arena_copy(struct arena *arena, struct span bytes);
 void arena_release(struct arena *arena);
+#define cleanup_arena __attribute__((cleanup(arena_release)))
 
 #endif

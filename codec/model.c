@@ -70,15 +70,36 @@ static int no_model(const struct place *place, struct error *err)
 			 place->argument, (int)found.n, found.p);
 }
 
+/* Readers that never stop must not keep a commit waiting. */
+static void init_layout_lock(struct model *m)
+{
+	pthread_rwlockattr_t attributes;
+
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&m->layout, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+}
+
+struct model *model_new(void)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	pthread_mutex_init(&m->contents, NULL);
+	init_layout_lock(m);
+	m->place.rootfd = -1;
+	return m;
+}
+
 int model_open(const char *argument, struct model **ret, struct error *err)
 {
-	cleanup_model struct model *m = calloc(1, sizeof(*m));
+	cleanup_model struct model *m = model_new();
 	int r;
 
 	if (!m)
 		return -ENOMEM;
-	pthread_mutex_init(&m->contents, NULL);
-	m->place.rootfd = -1;
 	r = place_open(argument, &m->place, err);
 	if (r < 0)
 		return r;
@@ -119,6 +140,7 @@ struct model *model_free(struct model *m)
 	place_release(&m->place);
 	arena_release(&m->arena);
 	pthread_mutex_destroy(&m->contents);
+	pthread_rwlock_destroy(&m->layout);
 	free(m);
 	return NULL;
 }

@@ -27,6 +27,7 @@ struct document {
 /* What the argument of the command line turned out to be. */
 struct place {
 	char *argument; /* as it was given, for messages */
+	char *path;	/* the same, absolute */
 	char *root;	/* absolute path of the folder that holds the model */
 	int rootfd;	/* that folder */
 	char *name;	/* last component of the argument, where it lies in the folder; "" where the
@@ -50,6 +51,8 @@ struct model {
 
 	struct document *documents;
 	size_t n_documents;
+	/* Why there are no documents of a type where one might look for them; or NULL. */
+	const char *absent[DOCUMENT_TYPES];
 	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
 
 	/* For model.json. Empty: unknown. */
@@ -72,6 +75,9 @@ struct model {
 	char why_read_only[128]; /* ... because of this */
 	struct edits *edits;	 /* NULL: opened for reading only (codec/edits.h) */
 	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
+	/* Where tensors lie: tensors[].base and shards. Read by whoever looks at bytes, written
+	 * when a commit has moved them. Taken before any other lock. */
+	pthread_rwlock_t layout;
 };
 
 /*
@@ -84,6 +90,8 @@ struct model {
  * untouched.
  */
 int model_open(const char *argument, struct model **ret, struct error *err);
+/* An empty model, for formats and tests. NULL without memory. */
+struct model *model_new(void);
 struct model *model_free(struct model *m);
 static inline void model_free_pointer(struct model **m)
 {

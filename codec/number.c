@@ -3,12 +3,41 @@
 #include <math.h>
 #include <stdio.h>
 
-/* The fewest significant digits (1 to 17) that say v; text gets them as d.ddde+xx. */
+static bool reads_back(const char *text, double v, bool single)
+{
+	return single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
+}
+
+/* d.ddde+xx: one more in the last digit. */
+static void step_away_from_zero(char *text)
+{
+	for (char *c = strchr(text, 'e') - 1; c >= text && *c != '-'; c--) {
+		if (*c == '.')
+			continue;
+		if (*c != '9') {
+			++*c;
+			return;
+		}
+		*c = '0';
+	}
+}
+
+/*
+ * The fewest significant digits that say v, 1 to 17, or 6 to 9 of a float (which then may end in
+ * zeros); text gets them as d.ddde+xx. What printf rounds to is not always it: a power of two has
+ * its neighbour below at half the distance of the one above, so the next decimal above may still
+ * read back where the nearer one below does not.
+ */
 static void shortest(double v, bool single, char text[32])
 {
-	for (int digits = 0; digits < 17; digits++) {
+	for (int digits = single ? 5 : 0; digits < 17; digits++) {
 		snprintf(text, 32, "%.*e", digits, v);
-		if (single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
+		if (reads_back(text, v, single))
+			return;
+		if (single)
+			continue; /* json_format does not look there */
+		step_away_from_zero(text);
+		if (reads_back(text, v, single))
 			return;
 	}
 }
@@ -24,6 +53,8 @@ void number_add_shortest(struct buf *out, double v, bool single)
 	for (char *c = text; c < e; c++)
 		if (*c >= '0' && *c <= '9')
 			digits[n++] = *c;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
 	if (signbit(v))
 		buf_add_u8(out, '-');
 	if (exponent < -4 || exponent >= 16) {

@@ -4,7 +4,10 @@
 
 #include "codec/buf.h"
 
-/* v is finite. single: the shortest that reads back as the same float. */
+/*
+ * v is finite. single: the shortest with 6 digits or more that reads back as the same float,
+ * zeros at its end left out, as protobuf's json_format has it.
+ */
 void number_add_shortest(struct buf *out, double v, bool single);
 
 #endif

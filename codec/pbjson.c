@@ -149,29 +149,49 @@ static struct span entry_key(const ProtobufCMessage *entry)
 	return pb_span(*(const ProtobufCBinaryData *)at);
 }
 
+/* Of entries with one key the last one comes first. */
 static int compare_entries(const void *a, const void *b)
 {
-	return span_compare(entry_key(*(ProtobufCMessage *const *)a),
-			    entry_key(*(ProtobufCMessage *const *)b));
+	ProtobufCMessage *const *x = *(ProtobufCMessage *const *const *)a;
+	ProtobufCMessage *const *y = *(ProtobufCMessage *const *const *)b;
+	int c = span_compare(entry_key(*x), entry_key(*y));
+
+	return c ? c : (x < y) - (x > y);
 }
 
-static void print_map(struct printer *p, ProtobufCMessage **entries, size_t n)
+static void print_entry(struct printer *p, const ProtobufCMessage *entry)
 {
-	qsort(entries, n, sizeof(*entries), compare_entries);
+	const ProtobufCFieldDescriptor *f = &entry->descriptor->fields[1];
+	const uint8_t *at = (const uint8_t *)entry + f->offset;
+
+	new_line(p);
+	json_add_string(p->out, entry_key(entry));
+	buf_add_str(p->out, ": ");
+	if (*(ProtobufCMessage *const *)(const void *)at)
+		print_value(p, f, at);
+	else
+		buf_add_str(p->out, "{}");
+}
+
+/* Sorted; where a key stands twice its last value counts. */
+static void print_map(struct printer *p, ProtobufCMessage *const *entries, size_t n)
+{
+	cleanup_free ProtobufCMessage *const **sorted = calloc(n, sizeof(*sorted));
+
+	if (!sorted) {
+		p->out->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &entries[i];
+	qsort(sorted, n, sizeof(*sorted), compare_entries);
 	open_bracket(p, '{');
 	for (size_t i = 0; i < n; i++) {
-		const ProtobufCFieldDescriptor *f = &entries[i]->descriptor->fields[1];
-		const uint8_t *at = (const uint8_t *)entries[i] + f->offset;
-
+		if (i && span_equal(entry_key(*sorted[i]), entry_key(*sorted[i - 1])))
+			continue;
 		if (i)
 			buf_add_u8(p->out, ',');
-		new_line(p);
-		json_add_string(p->out, entry_key(entries[i]));
-		buf_add_str(p->out, ": ");
-		if (*(ProtobufCMessage *const *)(const void *)at)
-			print_value(p, f, at);
-		else
-			buf_add_str(p->out, "{}");
+		print_entry(p, *sorted[i]);
 	}
 	close_bracket(p, '}', n == 0);
 }
@@ -218,7 +238,7 @@ static void print_field(struct printer *p, const ProtobufCFieldDescriptor *f, co
 	memcpy(&values, at, sizeof(values));
 	memcpy(&n, m + f->quantifier_offset, sizeof(n));
 	if (is_map(f))
-		print_map(p, (ProtobufCMessage **)(void *)values, n);
+		print_map(p, (ProtobufCMessage *const *)(const void *)values, n);
 	else
 		print_list(p, f, values, n);
 }

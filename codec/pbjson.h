@@ -1,7 +1,7 @@
 /*
  * A message as JSON, by the official mapping of proto3, from its descriptor alone: what
  * google.protobuf.json_format.MessageToJson prints (indented by 2, ASCII, defaults left out),
- * with the entries of maps sorted.
+ * with the entries of maps sorted (of two with one key the last one counts).
  *
  * Our .proto files declare maps as repeated entries and strings as bytes. Here a repeated
  * message named ...Entry is a map again, and a bytes field is text unless the caller names it.

@@ -40,18 +40,32 @@ int pb_next(struct span *message, struct pb_field *ret)
 	return 1;
 }
 
-int pb_find(struct span message, uint32_t number, struct span *ret)
+int pb_next_bytes(struct span *message, uint32_t number, struct span *ret)
 {
 	struct pb_field f;
-	int found = 0, r;
+	int r;
 
-	while ((r = pb_next(&message, &f)) > 0) {
+	while ((r = pb_next(message, &f)) > 0) {
 		if (f.number == number && f.type == PB_BYTES) {
 			*ret = f.bytes;
-			found = 1;
+			return 1;
 		}
 	}
-	return r < 0 ? r : found;
+	return r;
+}
+
+int pb_find(struct span message, uint32_t number, struct span *ret)
+{
+	struct span last = {0};
+	int found = 0, r;
+
+	while ((r = pb_next_bytes(&message, number, &last)) > 0)
+		found = 1;
+	if (r < 0)
+		return r;
+	if (found)
+		*ret = last;
+	return found;
 }
 
 /* The memory that unpacking one field asks for, apart from what a sub-message holds. */

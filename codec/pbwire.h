@@ -30,6 +30,12 @@ struct pb_field {
 int pb_next(struct span *message, struct pb_field *ret);
 
 /*
+ * The same for the next field `number` of type PB_BYTES, past whatever stands before it: 1 and
+ * its content, 0 if there is no more, -EBADMSG with message at the field that is bad.
+ */
+int pb_next_bytes(struct span *message, uint32_t number, struct span *ret);
+
+/*
  * The last field `number` of type PB_BYTES in message (the last one wins, as everywhere in
  * protobuf): 1 and its content, 0 if there is none, -EBADMSG.
  */

@@ -1,6 +1,7 @@
 #include "codec/place.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 static int open_root(struct place *p, const char *root, struct error *err)
 {
@@ -43,6 +44,8 @@ int place_open(const char *argument, struct place *ret, struct error *err)
 	} else {
 		r = open_parent(&p, argument, err);
 	}
+	if (r == 0 && asprintf(&p.path, p.name[0] ? "%s/%s" : "%s", p.root, p.name) < 0)
+		r = -ENOMEM;
 	if (r < 0)
 		place_release(&p);
 	else
@@ -53,6 +56,7 @@ int place_open(const char *argument, struct place *ret, struct error *err)
 void place_release(struct place *place)
 {
 	free(place->argument);
+	free(place->path);
 	free(place->root);
 	free(place->name);
 	close_pointer(&place->rootfd);
@@ -66,14 +70,21 @@ bool place_has(const struct place *place, const char *name)
 	return fstatat(place->rootfd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
-DIR *place_list(const struct place *place)
+DIR *place_list_folder(const struct place *place, const char *path)
 {
-	int fd = openat(place->rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char folder[4096];
+	int fd = openat(place->rootfd, folder_of(path, folder, sizeof(folder)),
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
 	if (!dir)
 		close_pointer(&fd);
 	return dir;
+}
+
+DIR *place_list(const struct place *place)
+{
+	return place_list_folder(place, "");
 }
 
 void place_describe(const struct place *place, struct buf *out)

@@ -14,8 +14,9 @@ int place_open(const char *argument, struct place *ret, struct error *err);
 void place_release(struct place *place);
 /* True if a regular file of that name is there, links followed. */
 bool place_has(const struct place *place, const char *name);
-/* The names in the folder; NULL if they cannot be read. */
+/* The names in the folder, or in the one below it that holds path; NULL if it cannot be read. */
 DIR *place_list(const struct place *place);
+DIR *place_list_folder(const struct place *place, const char *path);
 /* Lists what was found there, for a message that says why nothing is a model. */
 void place_describe(const struct place *place, struct buf *out);
 

@@ -58,10 +58,10 @@ static inline bool span_ends(struct span s, struct span end)
 	return s.n >= end.n && (end.n == 0 || memcmp(s.p + (s.n - end.n), end.p, end.n) == 0);
 }
 
-/* Drops n bytes that the caller knows to be there. */
+/* Drops n bytes that the caller knows to be there. (In C, NULL + 0 is undefined.) */
 static inline struct span span_skip(struct span s, size_t n)
 {
-	return span_of(s.p + n, s.n - n);
+	return span_of(n ? s.p + n : s.p, s.n - n);
 }
 
 /* The first n bytes; the caller knows that they are there. */
@@ -75,7 +75,7 @@ static inline int span_slice(struct span whole, uint64_t offset, uint64_t n, str
 {
 	if (offset > whole.n || n > whole.n - offset)
 		return -EBADMSG;
-	*ret = span_of(whole.p + offset, (size_t)n);
+	*ret = span_first(span_skip(whole, (size_t)offset), (size_t)n);
 	return 0;
 }
 

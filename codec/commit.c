@@ -1,0 +1,148 @@
+#include "codec/commit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "codec/content.h"
+#include "codec/edits_state.h"
+#include "codec/format.h"
+#include "codec/intent.h"
+#include "codec/rebase.h"
+#include "codec/stage.h"
+#include "codec/steps.h"
+
+/* Names of the stage that nothing mentions yet, from the work folder to the model. */
+static int make_names(struct stage *s, struct error *err)
+{
+	int rootfd = s->model->place.rootfd;
+	char folder[4096];
+
+	for (size_t i = 0; i < s->n_names; i++) {
+		const struct stage_name *n = &s->names[i];
+
+		if (renameat2(s->workfd, n->staged, rootfd, n->name, RENAME_NOREPLACE) == 0)
+			continue;
+		/* Some file systems know no flags: the name was free a moment ago. */
+		if (errno != EINVAL || faccessat(rootfd, n->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+		    renameat(s->workfd, n->staged, rootfd, n->name) < 0)
+			return error_errno(err, "%s", n->name);
+	}
+	if (!s->n_names)
+		return 0;
+	return sync_folder(rootfd, folder_of(s->names[0].name, folder, sizeof(folder)), err);
+}
+
+static int set_stage(struct edits *e, struct stage *s, struct error *err)
+{
+	int r = intent_append_stage(&e->journal, s, err);
+
+	if (r == 0)
+		r = journal_sync(&e->journal, err);
+	return r < 0 ? r : make_names(s, err);
+}
+
+/* Carries the decided steps out; takes them back if that fails. */
+static int run_steps(struct edits *e, struct stage *s, struct error *err)
+{
+	struct model *m = e->model;
+	struct steps steps = {
+		.rootfd = m->place.rootfd,
+		.workfd = e->workfd,
+		.step = s->steps,
+		.n = s->n_steps,
+		.locked = m->base[m->n_base - 1].name,
+		.lockfd = &e->lockfd,
+	};
+	struct error undo = {""};
+	int r = steps_run(&steps, err);
+
+	if (r == 0)
+		return 0;
+	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, &undo) == 0 &&
+	    journal_sync(&e->journal, &undo) == 0)
+		return r;
+	m->read_only = -EROFS;
+	snprintf(m->why_read_only, sizeof(m->why_read_only),
+		 "a commit stopped half way; the next mount finishes it");
+	return error_set(err, -EROFS, "%s; it could not be taken back (%s): nothing is lost, and "
+				      "the next mount finishes it",
+			 quote(span_str(err->text)), undo.text);
+}
+
+static int decide(struct edits *e, struct stage *s, struct error *err)
+{
+	int r = intent_append(&e->journal, s, err);
+
+	if (r == 0)
+		r = journal_sync(&e->journal, err);
+	return r < 0 ? r : run_steps(e, s, err);
+}
+
+/* A commit that did not come about leaves nothing behind. */
+static void clear_stage(struct edits *e, const struct stage *s)
+{
+	intent_sweep_names(e->model, s->names, s->n_names);
+	intent_sweep_staged(e->workfd);
+	(void)intent_append_abort(&e->journal, NULL);
+}
+
+static int commit_edits(struct edits *e, struct commit_report *ret, struct error *err)
+{
+	struct model *m = e->model;
+	struct stage s;
+	int r;
+
+	stage_init(&s, m, e->workfd);
+	r = m->format->save(m, &s, err);
+	if (r == 0)
+		r = set_stage(e, &s, err);
+	if (r == 0)
+		r = decide(e, &s, err);
+	if (r == 0)
+		ret->copied = s.copied;
+	else if (!m->read_only)
+		clear_stage(e, &s);
+	stage_release(&s);
+	return r;
+}
+
+static unsigned count_edited(struct model *m)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < m->n_tensors; i++)
+		n += content_edited(m, &m->tensors[i]);
+	return n;
+}
+
+/* What is in the model now is no edit any more. */
+static int settle(struct model *m, struct error *err)
+{
+	int r = model_rebase(m, err);
+
+	if (r < 0) {
+		m->read_only = -ESTALE;
+		snprintf(m->why_read_only, sizeof(m->why_read_only),
+			 "saved, but the model could not be read again");
+		return r;
+	}
+	return edits_restart(m, err);
+}
+
+int commit_model(struct model *m, struct commit_report *ret, struct error *err)
+{
+	struct commit_report report = {.tensors = count_edited(m)};
+	int r = 0;
+
+	if (m->read_only)
+		r = error_set(err, m->read_only, "%s", m->why_read_only);
+	else if (report.tensors)
+		r = model_check_base(m, err);
+	if (r == 0 && report.tensors)
+		r = commit_edits(m->edits, &report, err);
+	if (r == 0 && report.tensors)
+		r = settle(m, err);
+	if (r == 0)
+		*ret = report;
+	return r;
+}

@@ -1,0 +1,34 @@
+/*
+ * Writing a model's edits back.
+ *
+ *	stage	what is new is made in the work folder, synced and checked
+ *	names	files that nothing mentions yet go to their places beside the model
+ *	intent	a record says what will happen: from here the edit is decided
+ *	steps	renames, each durable before the next
+ *	end	old files go, the journal goes last
+ *
+ * Killed at any instant before the intent, the model is as it was and the edits are in the work
+ * folder; behind it, the next mount carries the rest out (edits_recover()).
+ */
+#ifndef CODEC_COMMIT_H
+#define CODEC_COMMIT_H
+
+#include "codec/model.h"
+
+struct commit_report {
+	unsigned tensors; /* that had edits */
+	uint64_t copied;  /* bytes that were copied because a file could not be linked */
+};
+
+/*
+ * Commits all accepted edits; drafts stay drafts. The caller sees to it that nobody edits
+ * meanwhile (fs/gate.h); reading goes on. With nothing to write it changes nothing, and
+ * ret->tensors is 0.
+ *
+ * -ESTALE: the model changed underneath. Anything else below 0: it did not work (no space, a
+ * damaged tensor ...). Either way the model is whole and the edits are kept. If what was begun
+ * could not be taken back the model turns read-only, and the next mount finishes it.
+ */
+int commit_model(struct model *m, struct commit_report *ret, struct error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* What the edits of a model are made of, for edits.c, recover.c, commit.c and save_*.c. */
+#ifndef CODEC_EDITS_STATE_H
+#define CODEC_EDITS_STATE_H
+
+#include "codec/data_file.h"
+#include "codec/edits.h"
+#include "codec/journal.h"
+
+struct edits {
+	struct model *model;
+	pthread_mutex_t lock;	  /* all below */
+	int workfd;		  /* the work folder; -1: there is none */
+	struct journal journal;
+	struct data_file *data;	  /* where new regions go */
+	uint32_t next_region;
+	int lockfd; /* the model's lock (codec/lock.h); -1: not locked */
+};
+
+#endif

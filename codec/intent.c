@@ -1,0 +1,193 @@
+#include "codec/intent.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include "codec/pbwire.h"
+
+int intent_append_stage(struct journal *j, const struct stage *s, struct error *err)
+{
+	cleanup_free Weightfs__Stage__Name *names = calloc(s->n_names + 1, sizeof(*names));
+	cleanup_free Weightfs__Stage__Name **list = calloc(s->n_names + 1, sizeof(*list));
+	Weightfs__Stage body = WEIGHTFS__STAGE__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	if (!names || !list)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_names; i++) {
+		weightfs__stage__name__init(&names[i]);
+		names[i].name = pb_data(span_str(s->names[i].name));
+		names[i].inode = s->names[i].inode;
+		list[i] = &names[i];
+	}
+	body.n_names = s->n_names;
+	body.names = list;
+	record.kind_case = WEIGHTFS__RECORD__KIND_STAGE;
+	record.stage = &body;
+	return journal_append(j, &record, err);
+}
+
+/* The record of one step, with what it points to. */
+struct step_record {
+	Weightfs__Intent__Step step;
+	Weightfs__Content before, after;
+};
+
+static void fill_step(const struct step *from, struct step_record *to)
+{
+	weightfs__intent__step__init(&to->step);
+	to->step.kind = (Weightfs__Intent__Step__Kind)from->kind;
+	to->step.name = pb_data(span_str(from->name));
+	if (from->staged)
+		to->step.staged = pb_data(span_str(from->staged));
+	to->step.inode = from->inode;
+	if (from->kind != STEP_REPLACE)
+		return;
+	weightfs__content__init(&to->before);
+	weightfs__content__init(&to->after);
+	to->before.size = from->before.size;
+	to->before.crc32c = from->before.crc;
+	to->after.size = from->after.size;
+	to->after.crc32c = from->after.crc;
+	to->step.before = &to->before;
+	to->step.after = &to->after;
+}
+
+int intent_append(struct journal *j, const struct stage *s, struct error *err)
+{
+	cleanup_free struct step_record *steps = calloc(s->n_steps + 1, sizeof(*steps));
+	cleanup_free Weightfs__Intent__Step **list = calloc(s->n_steps + 1, sizeof(*list));
+	Weightfs__Intent body = WEIGHTFS__INTENT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	if (!steps || !list)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_steps; i++) {
+		fill_step(&s->steps[i], &steps[i]);
+		list[i] = &steps[i].step;
+	}
+	body.n_steps = s->n_steps;
+	body.steps = list;
+	record.kind_case = WEIGHTFS__RECORD__KIND_INTENT;
+	record.intent = &body;
+	return journal_append(j, &record, err);
+}
+
+int intent_append_abort(struct journal *j, struct error *err)
+{
+	Weightfs__Abort body = WEIGHTFS__ABORT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	record.kind_case = WEIGHTFS__RECORD__KIND_ABORT;
+	record.abort = &body;
+	return journal_append(j, &record, err);
+}
+
+/* A path below the model's folder, of plain names. */
+static bool is_inside(struct span path)
+{
+	while (path.n) {
+		const uint8_t *slash = memchr(path.p, '/', path.n);
+		struct span part = span_first(path, slash ? (size_t)(slash - path.p) : path.n);
+
+		if (!part.n || span_is(part, ".") || span_is(part, "..") ||
+		    memchr(part.p, 0, part.n))
+			return false;
+		if (!slash)
+			return true;
+		path = span_skip(path, part.n + 1);
+	}
+	return false;
+}
+
+/* stage.N, and nothing that leads elsewhere. */
+static bool is_staged(struct span name)
+{
+	if (!span_starts(name, span_str("stage.")) || name.n < 7 || name.n > 20)
+		return false;
+	for (size_t i = 6; i < name.n; i++)
+		if (name.p[i] < '0' || name.p[i] > '9')
+			return false;
+	return true;
+}
+
+static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
+{
+	struct span name = pb_span(from->name), staged = pb_span(from->staged);
+	struct staged f = {.fd = -1, .inode = from->inode};
+	struct step *last;
+	char *path;
+	int r;
+
+	if (!is_inside(name) || (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
+		return -EBADMSG;
+	path = strndup((const char *)name.p, name.n);
+	if (!path)
+		return -ENOMEM;
+	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"", staged.n < 24 ? staged.n : 0);
+	r = stage_place(s, path, &f);
+	free(path);
+	if (r < 0)
+		return r;
+	last = &s->steps[s->n_steps - 1];
+	last->kind = (enum step_kind)from->kind;
+	if (from->kind != WEIGHTFS__INTENT__STEP__KIND__REPLACE)
+		return 0;
+	if (!from->before || !from->after)
+		return -EBADMSG;
+	last->before = (struct content_id){from->before->size, from->before->crc32c};
+	last->after = (struct content_id){from->after->size, from->after->crc32c};
+	return 0;
+}
+
+int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error *err)
+{
+	for (size_t i = 0; i < intent->n_steps; i++) {
+		int r = read_step(intent->steps[i], ret);
+
+		if (r < 0)
+			return error_set(err, r, "journal: step %zu of a commit makes no sense", i);
+	}
+	return 0;
+}
+
+static void sweep(const struct model *m, const char *name, uint64_t inode)
+{
+	struct stat st;
+
+	if (fstatat(m->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inode)
+		(void)unlinkat(m->place.rootfd, name, 0);
+}
+
+void intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sweep(m, names[i].name, names[i].inode);
+}
+
+void intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
+{
+	for (size_t i = 0; i < stage->n_names; i++) {
+		struct span name = pb_span(stage->names[i]->name);
+		cleanup_free char *path = is_inside(name) ? strndup((const char *)name.p, name.n)
+							  : NULL;
+
+		if (path)
+			sweep(m, path, stage->names[i]->inode);
+	}
+}
+
+void intent_sweep_staged(int workfd)
+{
+	int fd = openat(workfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (is_staged(span_str(entry->d_name)))
+			(void)unlinkat(workfd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	else
+		close_pointer(&fd);
+}

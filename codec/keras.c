@@ -1,0 +1,182 @@
+#include "codec/keras.h"
+
+#include "codec/json.h"
+#include "codec/pbwire.h"
+
+/* Field numbers upstream, of SavedMetadata and its nodes ... */
+enum { METADATA_NODES = 1, NODE_ID = 2, NODE_METADATA = 5 };
+/* ... and of SavedObjectGraph. */
+enum { GRAPH_NODES = 1, OBJECT_USER_OBJECT = 4, USER_IDENTIFIER = 1, USER_METADATA = 3 };
+
+/* 1 if it is the node of the root, which has metadata; else 0. */
+static int take_root(struct span node, struct span *ret)
+{
+	struct span metadata = {0};
+	struct pb_field f;
+	uint64_t id = 0;
+	int r;
+
+	while ((r = pb_next(&node, &f)) > 0) {
+		if (f.number == NODE_ID && f.type == PB_VARINT)
+			id = f.value;
+		else if (f.number == NODE_METADATA && f.type == PB_BYTES)
+			metadata = f.bytes;
+	}
+	if (r < 0 || id || !metadata.n)
+		return r;
+	*ret = metadata;
+	return 1;
+}
+
+int keras_root_metadata(struct span file, struct span *ret, struct error *err)
+{
+	struct span rest = file, node;
+	int r, found = 0;
+
+	while ((r = pb_next_bytes(&rest, METADATA_NODES, &node)) > 0) {
+		r = take_root(node, ret);
+		if (r < 0) {
+			rest = node;
+			break;
+		}
+		found = found || r;
+	}
+	if (r < 0)
+		return error_set(err, -EBADMSG, "not a message at offset %zu",
+				 (size_t)(rest.p - file.p));
+	return found;
+}
+
+int keras_root_metadata_old(struct span object_graph, struct span *ret, struct error *err)
+{
+	struct span root, user, identifier, metadata = {0};
+	int r = pb_next_bytes(&object_graph, GRAPH_NODES, &root);
+
+	if (r > 0)
+		r = pb_find(root, OBJECT_USER_OBJECT, &user);
+	if (r > 0)
+		r = pb_find(user, USER_IDENTIFIER, &identifier);
+	if (r > 0 && !span_starts(identifier, span_str("_tf_keras_")))
+		r = 0;
+	if (r > 0)
+		r = pb_find(user, USER_METADATA, &metadata);
+	if (r < 0)
+		return error_set(err, -EBADMSG, "the root of the object graph is not a message");
+	if (r == 0 || !metadata.n)
+		return 0;
+	*ret = metadata;
+	return 1;
+}
+
+static void print_value(const struct json *json, json_ref v, struct buf *out);
+
+/* What Keras wrapped to tell it from a list: {"class_name": "__tuple__", "items": [...]}. */
+static json_ref wrapped_items(const struct json *json, json_ref object)
+{
+	json_ref name = json_get(json, object, "class_name");
+
+	if (!name || !(json_is(json, name, "__tuple__") || json_is(json, name, "TensorShape")))
+		return 0;
+	return json_get(json, object, "items");
+}
+
+static void print_members(const struct json *json, json_ref object, struct buf *out)
+{
+	const char *separator = "";
+
+	buf_add_u8(out, '{');
+	for (json_ref i = json->values[object].child; i; i = json->values[i].next) {
+		struct span key = json->values[i].key;
+
+		if (span_is(key, "\"shared_object_id\""))
+			continue;
+		buf_add_str(out, separator);
+		buf_add(out, key);
+		buf_add_str(out, ": ");
+		print_value(json, i, out);
+		separator = ", ";
+	}
+	buf_add_u8(out, '}');
+}
+
+static void print_elements(const struct json *json, json_ref array, struct buf *out)
+{
+	const char *separator = "";
+
+	buf_add_u8(out, '[');
+	for (json_ref i = json->values[array].child; i; i = json->values[i].next) {
+		buf_add_str(out, separator);
+		print_value(json, i, out);
+		separator = ", ";
+	}
+	buf_add_u8(out, ']');
+}
+
+/* As deep as the text was nested, which the parser limits. */
+static void print_value(const struct json *json, json_ref v, struct buf *out)
+{
+	json_ref items;
+
+	switch (json->values[v].type) {
+	case JSON_ARRAY: print_elements(json, v, out); break;
+	case JSON_OBJECT:
+		items = wrapped_items(json, v);
+		if (items)
+			print_value(json, items, out);
+		else
+			print_members(json, v, out);
+		break;
+	default: buf_add(out, json->values[v].text);
+	}
+}
+
+/* Keras marks a model without one by leaving "config" out, or by a remark in its place. */
+static bool has_config(const struct json *json, json_ref model)
+{
+	json_ref config = model ? json_get(json, model, "config") : 0;
+
+	return config && !json_get(json, config, "layer was saved without config");
+}
+
+static void print_config(const struct json *json, json_ref model, struct buf *out)
+{
+	const struct {
+		const char *key;
+		json_ref value;
+	} members[] = {
+		{"class_name", json_get(json, model, "class_name")},
+		{"config", json_get(json, model, "config")},
+		{"keras_version", json_get(json, 0, "keras_version")},
+		{"backend", json_get(json, 0, "backend")},
+	};
+	const char *separator = "{";
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (!members[i].value)
+			continue;
+		buf_printf(out, "%s\"%s\": ", separator, members[i].key);
+		print_value(json, members[i].value, out);
+		separator = ", ";
+	}
+	buf_add_u8(out, '}');
+}
+
+int keras_config(struct span metadata, struct buf *config, struct buf *version, struct error *err)
+{
+	cleanup_json struct json json = {0};
+	json_ref model, named;
+	int r = json_parse(&json, metadata, err);
+
+	if (r < 0)
+		return r == -EINVAL ? -EBADMSG : r;
+	model = json_get(&json, 0, "model_config");
+	named = json_get(&json, 0, "keras_version");
+	if (named && json.values[named].type == JSON_STRING)
+		json_unescape(json.values[named].text, version);
+	r = has_config(&json, model);
+	if (r > 0)
+		print_config(&json, model, config);
+	if (buf_error(config) < 0 || buf_error(version) < 0)
+		return -ENOMEM;
+	return r;
+}

@@ -1,0 +1,226 @@
+#include "codec/stage.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+void stage_init(struct stage *s, struct model *m, int workfd)
+{
+	*s = (struct stage){.model = m, .workfd = workfd};
+}
+
+void stage_release(struct stage *s)
+{
+	for (size_t i = 0; i < s->n_names; i++) {
+		free(s->names[i].name);
+		free(s->names[i].staged);
+	}
+	for (size_t i = 0; i < s->n_steps; i++) {
+		free(s->steps[i].name);
+		free(s->steps[i].staged);
+	}
+	free(s->names);
+	free(s->steps);
+	*s = (struct stage){0};
+}
+
+static int staged_error(const struct stage *s, const char *name, struct error *err)
+{
+	return error_errno(err, "%s/%s", s->model->work, name);
+}
+
+void stage_dress(const struct stage *s, int fd, const char *like)
+{
+	struct stat st;
+	mode_t mode;
+
+	if (!like || fstatat(s->model->place.rootfd, like, &st, 0) < 0)
+		return;
+	mode = st.st_mode & 07777;
+	/* What was for another group is for our own what it was for others. */
+	if (fchown(fd, st.st_uid, st.st_gid) < 0 && fchown(fd, (uid_t)-1, st.st_gid) < 0)
+		mode = (mode & 0707) | (mode & 07) << 3;
+	(void)fchmod(fd, mode);
+}
+
+int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err)
+{
+	struct staged f = {.fd = -1};
+	struct stat st;
+
+	snprintf(f.name, sizeof(f.name), "stage.%u", s->next++);
+	f.fd = openat(s->workfd, f.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (f.fd < 0)
+		return staged_error(s, f.name, err);
+	stage_dress(s, f.fd, like);
+	if (fstat(f.fd, &st) < 0) {
+		int r = staged_error(s, f.name, err);
+
+		close(f.fd);
+		return r;
+	}
+	f.inode = st.st_ino;
+	*ret = f;
+	return 0;
+}
+
+void staged_close(struct staged *f)
+{
+	close_pointer(&f->fd);
+	f->fd = -1;
+}
+
+int stage_write(struct stage *s, const char *like, struct span bytes, struct staged *ret,
+		struct error *err)
+{
+	struct staged f;
+	int r = stage_create(s, like, &f, err);
+
+	if (r < 0)
+		return r;
+	r = write_at(f.fd, bytes.p, bytes.n, 0);
+	if (r == 0 && fsync(f.fd) < 0)
+		r = -errno;
+	if (r < 0)
+		error_set(err, r, "%s/%s: %s", s->model->work, f.name, strerror(-r));
+	staged_close(&f);
+	if (r == 0)
+		*ret = f;
+	return r;
+}
+
+static int copy_bytes(struct stage *s, int from, int to)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *buffer = NULL;
+	uint64_t offset = 0;
+	struct stat st;
+
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	buffer = malloc(PART);
+	if (!buffer || fstat(from, &st) < 0)
+		return -ENOMEM;
+	while (offset < (uint64_t)st.st_size) {
+		uint64_t left = (uint64_t)st.st_size - offset;
+		size_t n = left < PART ? (size_t)left : PART;
+		int r = read_at(from, buffer, n, offset);
+
+		if (r == 0)
+			r = write_at(to, buffer, n, offset);
+		if (r < 0)
+			return r;
+		offset += n;
+	}
+	s->copied += offset;
+	return 0;
+}
+
+static int stage_copy(struct stage *s, int dirfd, const char *name, struct staged *ret,
+		      struct error *err)
+{
+	cleanup_fd int from = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	struct staged f;
+	int r;
+
+	if (from < 0)
+		return error_errno(err, "%s", name);
+	r = stage_create(s, NULL, &f, err);
+	if (r < 0)
+		return r;
+	r = copy_bytes(s, from, f.fd);
+	if (r == 0 && fsync(f.fd) < 0)
+		r = -errno;
+	if (r < 0)
+		error_set(err, r, "copying %s: %s", name, strerror(-r));
+	else
+		stage_dress(s, f.fd, dirfd == s->workfd ? NULL : name);
+	staged_close(&f);
+	if (r == 0)
+		*ret = f;
+	return r;
+}
+
+int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret,
+	       struct error *err)
+{
+	struct staged f = {.fd = -1};
+	struct stat st;
+
+	snprintf(f.name, sizeof(f.name), "stage.%u", s->next++);
+	if (linkat(dirfd, name, s->workfd, f.name, 0) < 0)
+		return stage_copy(s, dirfd, name, ret, err);
+	if (fstatat(s->workfd, f.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return staged_error(s, f.name, err);
+	f.inode = st.st_ino;
+	*ret = f;
+	return 0;
+}
+
+int stage_add_name(struct stage *s, const struct staged *f, const char *name)
+{
+	struct stage_name *grown =
+		vector_grow(s->names, s->n_names, &s->names_capacity, sizeof(*grown));
+	struct stage_name n = {strdup(name), strdup(f->name), f->inode};
+
+	if (grown)
+		s->names = grown;
+	if (!grown || !n.name || !n.staged) {
+		free(n.name);
+		free(n.staged);
+		return -ENOMEM;
+	}
+	s->names[s->n_names++] = n;
+	return 0;
+}
+
+static int add_step(struct stage *s, struct step step, const char *name, const char *staged)
+{
+	struct step *grown = vector_grow(s->steps, s->n_steps, &s->steps_capacity, sizeof(*grown));
+
+	if (grown)
+		s->steps = grown;
+	step.name = strdup(name);
+	step.staged = staged ? strdup(staged) : NULL;
+	if (!grown || !step.name || (staged && !step.staged)) {
+		free(step.name);
+		free(step.staged);
+		return -ENOMEM;
+	}
+	s->steps[s->n_steps++] = step;
+	return 0;
+}
+
+int stage_replace(struct stage *s, const char *name, const struct staged *f,
+		  struct content_id before, struct content_id after)
+{
+	struct step step = {.kind = STEP_REPLACE, .before = before, .after = after};
+
+	return add_step(s, step, name, f->name);
+}
+
+int stage_place(struct stage *s, const char *name, const struct staged *f)
+{
+	struct step step = {.kind = STEP_PLACE, .inode = f->inode};
+
+	return add_step(s, step, name, f->name);
+}
+
+int stage_remove(struct stage *s, const char *name)
+{
+	struct step step = {.kind = STEP_REMOVE};
+	struct stat st;
+
+	if (fstatat(s->model->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	step.inode = st.st_ino;
+	return add_step(s, step, name, NULL);
+}
+
+int stage_remove_name(struct stage *s, const struct stage_name *name)
+{
+	struct step step = {.kind = STEP_REMOVE, .inode = name->inode};
+
+	return add_step(s, step, name->name, NULL);
+}

@@ -1,0 +1,27 @@
+/*
+ * weightctl: models without a mount. One command a file (ctl_NAME.c), in the list of ctl_main.c.
+ */
+#ifndef FS_CTL_H
+#define FS_CTL_H
+
+#include "fs/exit.h"
+#include "fs/view.h"
+
+struct ctl_command {
+	const char *name;
+	const char *arguments; /* for the usage */
+	const char *what;
+	int (*run)(int argc, char **argv); /* argv[0] is the command; an exit code */
+};
+
+extern const struct ctl_command ctl_ls, ctl_cat, ctl_check;
+
+/* Says how the command is used. EXIT_USAGE. */
+int ctl_usage(const struct ctl_command *c);
+/*
+ * Opens a model as it is on disk and grows its tree; says so if edits of it are pending. NULL: it
+ * could not be opened, which has been said; the exit code is then EXIT_NOT_MOUNTABLE.
+ */
+struct view *ctl_open(const char *model);
+
+#endif

@@ -1,0 +1,160 @@
+/* weightctl cat: the content of one file of the tree. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/ctl.h"
+#include "fs/handle.h"
+#include "fs/log.h"
+
+/* All nodes that a name can mean: a path, a key, a variable's own name. */
+struct matches {
+	const struct view *view;
+	struct span name;
+	node_id found;
+	unsigned n;
+};
+
+static void add_match(struct matches *m, node_id id)
+{
+	if (!id || id == m->found)
+		return;
+	m->n++;
+	if (!m->found)
+		m->found = id;
+}
+
+static void match_tensors(struct matches *m, const struct branch *b)
+{
+	for (size_t i = 0; i < b->model->n_tensors; i++) {
+		const struct tensor *t = &b->model->tensors[i];
+
+		if (span_equal(t->key, m->name) || span_equal(t->variable, m->name))
+			add_match(m, b->tensor_nodes[i]);
+	}
+}
+
+static node_id find_file(const struct view *v, struct span path)
+{
+	node_id id = tree_walk(v->tree, NODE_ROOT, path);
+	struct node n;
+
+	return id && tree_get(v->tree, id, &n) && n.type == NODE_FILE ? id : NODE_NONE;
+}
+
+static void list_matches(const struct matches *m)
+{
+	say("weightctl: '%s' is ambiguous; by path:", quote(m->name));
+	for (size_t k = 0; k < m->view->n_branches; k++) {
+		const struct branch *b = m->view->branches[k];
+
+		for (size_t i = 0; i < b->model->n_tensors; i++) {
+			const struct tensor *t = &b->model->tensors[i];
+			cleanup_buf struct buf path = {0};
+
+			if (!span_equal(t->key, m->name) && !span_equal(t->variable, m->name))
+				continue;
+			view_path(m->view, b->tensor_nodes[i], &path);
+			say("  %s", quote(buf_span(&path)));
+		}
+	}
+}
+
+static node_id find(const struct view *v, const char *name)
+{
+	struct matches m = {.view = v, .name = span_str(name)};
+	cleanup_buf struct buf path = {0};
+
+	add_match(&m, find_file(v, m.name));
+	buf_printf(&path, "variables/%s", name);
+	add_match(&m, find_file(v, buf_span(&path)));
+	for (size_t k = 0; k < v->n_branches; k++)
+		match_tensors(&m, v->branches[k]);
+	if (m.n == 1)
+		return m.found;
+	if (m.n)
+		list_matches(&m);
+	else
+		say("weightctl: '%s' is no tensor, path or variable of this model",
+		    quote(m.name));
+	return NODE_NONE;
+}
+
+static int copy_tensor(struct handle *h, struct error *err)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *part = malloc(PART);
+	uint64_t size = content_size(h->content->model, h->content->tensor);
+
+	if (!part)
+		return -ENOMEM;
+	for (uint64_t at = 0; at < size;) {
+		size_t n = size - at < PART ? (size_t)(size - at) : PART;
+		int r = content_copy(h->content, at, n, part, err);
+
+		if (r < 0)
+			return r;
+		if (fwrite(part, 1, n, stdout) != n)
+			return error_errno(err, "standard output");
+		at += n;
+	}
+	return 0;
+}
+
+static int copy_other(struct handle *h, struct error *err)
+{
+	struct iovec pieces[HANDLE_PIECES];
+	uint64_t at = 0;
+	int n;
+
+	while ((n = handle_read(h, at, 1 << 20, pieces, err)) > 0) {
+		for (int i = 0; i < n; i++) {
+			if (fwrite(pieces[i].iov_base, 1, pieces[i].iov_len, stdout) !=
+			    pieces[i].iov_len)
+				return error_errno(err, "standard output");
+			at += pieces[i].iov_len;
+		}
+		handle_read_end(h);
+	}
+	return n;
+}
+
+static int cat(struct view *v, node_id id)
+{
+	struct error err = {""};
+	struct handle *h;
+	int r = handle_open(v, id, false, false, 0, &h, &err);
+
+	if (r == 0) {
+		r = h->content ? copy_tensor(h, &err) : copy_other(h, &err);
+		handle_close(h);
+	}
+	if (r == 0 && fflush(stdout) != 0)
+		r = error_errno(&err, "standard output");
+	if (r < 0)
+		say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
+	return r < 0 ? EXIT_FINDING : EXIT_FINE;
+}
+
+static int run(int argc, char **argv)
+{
+	struct view *v;
+	node_id id;
+	int code;
+
+	if (argc != 3)
+		return ctl_usage(&ctl_cat);
+	v = ctl_open(argv[1]);
+	if (!v)
+		return EXIT_NOT_MOUNTABLE;
+	id = find(v, argv[2]);
+	code = id ? cat(v, id) : EXIT_USAGE;
+	view_free(v);
+	return code;
+}
+
+const struct ctl_command ctl_cat = {
+	.name = "cat",
+	.arguments = "MODEL NAME",
+	.what = "write a tensor or document; NAME: its key, path or own name",
+	.run = run,
+};

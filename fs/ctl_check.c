@@ -1,0 +1,135 @@
+/*
+ * weightctl check: every checksum and every structure of a model. One line on stdout for each
+ * fault.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/stored.h"
+#include "fs/ctl.h"
+
+enum { THREADS = 2 };
+
+struct check {
+	struct model *m;
+	pthread_mutex_t lock; /* next, faults, and stdout */
+	size_t next;
+	unsigned long faults;
+};
+
+static void fault(struct check *c, const struct tensor *t, const char *what)
+{
+	pthread_mutex_lock(&c->lock);
+	c->faults++;
+	printf("%s: '%s': %s\n", c->m->place.argument, quote(t->key), what);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static int check_stored(const struct check *c, const struct tensor *t, struct error *err)
+{
+	struct shard *s = &c->m->shards[t->base.shard];
+	cleanup_fd int fd = shard_open(s, c->m->place.rootfd, err);
+	uint64_t elements;
+	int r = fd < 0 ? fd : shape_elements(&t->shape, &elements);
+
+	if (r == 0)
+		r = stored_verify(fd, &t->base, t->dtype, elements, c->m->big_endian, err);
+	if (r < 0 && fd >= 0)
+		error_prefix(err, r, "%s at offset %llu", s->name,
+			     (unsigned long long)t->base.offset);
+	return r;
+}
+
+static void check_tensor(struct check *c, const struct tensor *t)
+{
+	struct error err = {""};
+	int r;
+
+	if (t->damage) {
+		fault(c, t, t->damage);
+		return;
+	}
+	r = t->slices ? 0 : check_stored(c, t, &err);
+	if (r < 0)
+		fault(c, t, err.text[0] ? err.text : strerror(-r));
+}
+
+static void *check_main(void *context)
+{
+	struct check *c = context;
+
+	for (;;) {
+		size_t i;
+
+		pthread_mutex_lock(&c->lock);
+		i = c->next++;
+		pthread_mutex_unlock(&c->lock);
+		if (i >= c->m->n_tensors)
+			return NULL;
+		check_tensor(c, &c->m->tensors[i]);
+	}
+}
+
+/* What could not be understood when the model was loaded, and cost only a part of it. */
+static unsigned long check_notes(const struct model *m)
+{
+	unsigned long n = 0;
+	struct span rest = buf_span(&m->notes);
+
+	while (rest.n) {
+		const uint8_t *end = memchr(rest.p, '\n', rest.n);
+		size_t length = end ? (size_t)(end - rest.p) : rest.n;
+
+		printf("%s: %.*s\n", m->place.argument, (int)length, (const char *)rest.p);
+		rest = span_skip(rest, end ? length + 1 : length);
+		n++;
+	}
+	return n;
+}
+
+static void check_model(struct check *c)
+{
+	pthread_t threads[THREADS];
+	int started = 0;
+
+	pthread_mutex_init(&c->lock, NULL);
+	while (started < THREADS && pthread_create(&threads[started], NULL, check_main, c) == 0)
+		started++;
+	if (!started)
+		check_main(c);
+	while (started)
+		pthread_join(threads[--started], NULL);
+	pthread_mutex_destroy(&c->lock);
+}
+
+static int run(int argc, char **argv)
+{
+	struct check c = {0};
+	struct error err = {""};
+	int r;
+
+	if (argc != 2)
+		return ctl_usage(&ctl_check);
+	r = model_open(argv[1], &c.m, &err);
+	if (r == -EBADMSG) {
+		printf("%s\n", err.text);
+		return EXIT_FINDING;
+	}
+	if (r < 0) {
+		fprintf(stderr, "weightctl: %s\n", err.text[0] ? err.text : strerror(-r));
+		return EXIT_NOT_MOUNTABLE;
+	}
+	c.faults = check_notes(c.m);
+	check_model(&c);
+	fprintf(stderr, "%zu tensors checked, %lu faults\n", c.m->n_tensors, c.faults);
+	model_free(c.m);
+	return c.faults ? EXIT_FINDING : EXIT_FINE;
+}
+
+const struct ctl_command ctl_check = {
+	.name = "check",
+	.arguments = "MODEL",
+	.what = "verify every checksum and structure",
+	.run = run,
+};

@@ -1,0 +1,63 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/ctl.h"
+#include "fs/log.h"
+#include "fs/open_model.h"
+
+static const struct ctl_command *const commands[] = {&ctl_ls, &ctl_cat, &ctl_check};
+
+int ctl_usage(const struct ctl_command *c)
+{
+	say("usage: weightctl %s %s", c->name, c->arguments);
+	return EXIT_USAGE;
+}
+
+struct view *ctl_open(const char *model)
+{
+	struct view *v = view_new();
+	struct recovery none;
+	struct error err = {""};
+	struct model *m;
+	int r = v ? open_model(model, true, &m, &none, &err) : -ENOMEM;
+
+	if (r < 0) {
+		say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
+		return view_free(v);
+	}
+	if (m->notes.n)
+		say("weightctl: %.*s", (int)m->notes.n - 1, m->notes.p);
+	if (m->work && edits_exist(m))
+		say("weightctl: edits are pending in %s/%s; this is the model as it is on disk",
+		    m->place.root, m->work);
+	return view_add_model(v, m) < 0 ? view_free(v) : v;
+}
+
+static void help(void)
+{
+	puts("usage: weightctl COMMAND ...\n\nLooks into TensorFlow models without mounting them.\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
+		       commands[i]->what);
+	puts("\n  -h, --help     show this\n  -V, --version  show the version");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
+		help();
+		return EXIT_FINE;
+	}
+	if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0) {
+		puts("weightctl " WEIGHTFS_VERSION);
+		return EXIT_FINE;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	say(*name ? "weightctl: no command '%s'" : "weightctl: no command%s", name);
+	say("Try 'weightctl --help'.");
+	return EXIT_USAGE;
+}

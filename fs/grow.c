@@ -1,0 +1,262 @@
+/*
+ * A name can be file and folder at once (TF1's w and w/Adam): then the file keeps the name and
+ * the folder is called w.d. Which comes first does not matter.
+ */
+#include "fs/grow.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "fs/beneath.h"
+#include "fs/log.h"
+
+/* A model of n tensors has so many folders at most; what needs more is not shown. */
+enum { FOLDERS_PER_TENSOR = 8, FOLDERS_FLOOR = 100000, ASSET_DEPTH = 16, ASSETS_MAX = 100000 };
+
+struct grower {
+	struct view *view;
+	struct branch *branch; /* NULL for the mount's own files */
+	node_id root;
+	size_t folders_left;
+	unsigned long hidden; /* things that could not be shown */
+};
+
+static node_id add_folder(struct grower *g, node_id folder, struct span name)
+{
+	struct node like = {.type = NODE_FOLDER, .branch = g->branch ? g->branch->number : 0};
+
+	if (!g->folders_left)
+		return NODE_NONE;
+	g->folders_left--;
+	return tree_add(g->view->tree, folder, name, &like);
+}
+
+static struct span with_d(struct span name, struct buf *out)
+{
+	buf_add(out, name);
+	buf_add_str(out, ".d");
+	return buf_span(out);
+}
+
+/* The folder of that name, made if need be. */
+static node_id enter(struct grower *g, node_id folder, struct span name)
+{
+	struct tree *t = g->view->tree;
+	cleanup_buf struct buf other = {0};
+	node_id id = tree_find(t, folder, name);
+	struct node n;
+
+	if (id && tree_get(t, id, &n) && n.type != NODE_FOLDER) {
+		name = with_d(name, &other);
+		id = tree_find(t, folder, name);
+	}
+	return id || other.failed ? id : add_folder(g, folder, name);
+}
+
+static node_id add_file(struct grower *g, node_id folder, struct span name,
+			const struct node *like)
+{
+	struct tree *t = g->view->tree;
+	cleanup_buf struct buf other = {0};
+	node_id id = tree_find(t, folder, name);
+	struct node n;
+
+	if (id && tree_get(t, id, &n) && n.type == NODE_FILE)
+		return NODE_NONE; /* two signatures of one name */
+	if (id && (tree_rename(t, id, with_d(name, &other)) < 0 || other.failed))
+		return NODE_NONE; /* a folder gives way */
+	return tree_add(t, folder, name, like);
+}
+
+/* Adds a file at a path below the root, and the folders that lead to it. */
+static node_id add_path(struct grower *g, struct span path, const struct node *like)
+{
+	node_id folder = g->root;
+
+	for (;;) {
+		const uint8_t *slash = memchr(path.p, '/', path.n);
+
+		if (!slash)
+			return add_file(g, folder, path, like);
+		folder = enter(g, folder, span_first(path, (size_t)(slash - path.p)));
+		if (!folder)
+			return NODE_NONE;
+		path = span_skip(path, (size_t)(slash - path.p) + 1);
+	}
+}
+
+static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *why)
+{
+	if (kinds[kind]->of == THING_TENSOR && g->hidden++ < 20)
+		log_line("not shown, but kept: '%s': %s",
+			 quote(g->branch->model->tensors[object].key), why);
+	if (g->hidden == 20)
+		log_line("not shown, but kept: more of these");
+}
+
+/* Shows one thing, if its kind does. */
+static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
+{
+	const struct kind *k = kinds[kind];
+	struct showing s = {g->view, g->branch, object};
+	struct node like = {.type = NODE_FILE,
+			    .kind = kind,
+			    .object = object,
+			    .branch = g->branch ? g->branch->number : 0};
+	cleanup_buf struct buf path = {0};
+	node_id id;
+	int r = 1;
+
+	if (k->fixed)
+		buf_add_str(&path, k->fixed);
+	else
+		r = k->path(&s, &path);
+	if (path.failed)
+		return -ENOMEM;
+	if (r == 0)
+		return 0;
+	id = r > 0 ? add_path(g, buf_span(&path), &like) : NODE_NONE;
+	if (!id)
+		hide(g, kind, object, r < 0 ? strerror(-r) : "no room in the tree");
+	if (k->of == THING_TENSOR)
+		g->branch->tensor_nodes[object] = id;
+	return 0;
+}
+
+static size_t count_things(const struct grower *g, enum thing of)
+{
+	switch (of) {
+	case THING_VIEW: return !g->branch;
+	case THING_MODEL: return g->branch != NULL;
+	case THING_TENSOR: return g->branch ? g->branch->model->n_tensors : 0;
+	case THING_DOCUMENT: return g->branch ? g->branch->model->n_documents : 0;
+	case THING_FILE: return g->branch ? g->branch->n_files : 0;
+	}
+	return 0;
+}
+
+static int grow_all(struct grower *g)
+{
+	for (uint8_t kind = 0; kind < kind_count; kind++) {
+		size_t n = count_things(g, kinds[kind]->of);
+
+		for (uint32_t object = 0; object < n; object++) {
+			int r = grow_one(g, kind, object);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* ---- assets ---- */
+
+static int note_file(struct branch *b, char *path)
+{
+	char **grown = vector_grow(b->files, b->n_files, &b->files_capacity, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	b->files = grown;
+	b->files[b->n_files++] = path;
+	return 0;
+}
+
+static int list_assets(struct grower *g, const char *folder, int depth);
+
+/* One entry of a folder of assets: a file is noted, a folder is listed. */
+static int list_asset(struct grower *g, const char *folder, const char *name, int depth)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		return -ENOMEM;
+	fd = open_beneath(g->branch->model->place.rootfd, path, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		log_line("%s: not shown: %s", quote(span_str(path)), strerror(errno));
+		return 0;
+	}
+	if (S_ISDIR(st.st_mode))
+		return list_assets(g, path, depth + 1);
+	if (!S_ISREG(st.st_mode) || g->branch->n_files >= ASSETS_MAX)
+		return 0;
+	r = note_file(g->branch, path);
+	if (r == 0)
+		path = NULL;
+	return r;
+}
+
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int list_assets(struct grower *g, const char *folder, int depth)
+{
+	cleanup_fd int fd =
+		open_beneath(g->branch->model->place.rootfd, folder, O_RDONLY | O_DIRECTORY);
+	struct dirent **entries = NULL;
+	int n, r = 0;
+
+	if (fd < 0 || depth > ASSET_DEPTH)
+		return 0;
+	n = scandirat(fd, ".", &entries, NULL, compare_names);
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (r == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+			r = list_asset(g, folder, name, depth);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+/* ---- a branch, the mount ---- */
+
+static int add_folders(struct grower *g)
+{
+	const struct model *m = g->branch->model;
+	const struct {
+		const char *name;
+		bool there;
+	} folders[] = {
+		{"variables", true},
+		{"assets", m->has_assets},
+		{"assets.extra", m->has_extra},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (folders[i].there && !add_folder(g, g->root, span_str(folders[i].name)))
+			return -ENOMEM;
+	return 0;
+}
+
+int grow_branch(struct view *v, struct branch *b)
+{
+	const struct model *m = b->model;
+	struct grower g = {v, b, b->root, FOLDERS_FLOOR + FOLDERS_PER_TENSOR * m->n_tensors, 0};
+	int r;
+
+	b->tensor_nodes = calloc(m->n_tensors + 1, sizeof(*b->tensor_nodes));
+	if (!b->tensor_nodes)
+		return -ENOMEM;
+	r = add_folders(&g);
+	if (r == 0 && m->has_assets)
+		r = list_assets(&g, "assets", 0);
+	if (r == 0 && m->has_extra)
+		r = list_assets(&g, "assets.extra", 0);
+	return r < 0 ? r : grow_all(&g);
+}
+
+int grow_mount(struct view *v)
+{
+	struct grower g = {v, NULL, NODE_ROOT, 1, 0};
+
+	return grow_all(&g);
+}

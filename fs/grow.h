@@ -1,0 +1,12 @@
+/* How the tree of a view grows out of a model: each kind says where it shows what. */
+#ifndef FS_GROW_H
+#define FS_GROW_H
+
+#include "fs/view.h"
+
+/* Adds all that is to be seen of the branch's model. -ENOMEM. */
+int grow_branch(struct view *v, struct branch *b);
+/* Adds the folder .weightfs. -ENOMEM. */
+int grow_mount(struct view *v);
+
+#endif

@@ -1,0 +1,98 @@
+#include "fs/log.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <time.h>
+
+enum { KEPT = 64 << 10, LINE = 2048 };
+
+static struct {
+	pthread_mutex_t lock;
+	enum log_target target;
+	int fd; /* of the log file */
+	struct buf kept;
+} the_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+int log_open(enum log_target target, const char *path)
+{
+	int fd = -1;
+
+	if (target == LOG_TO_FILE) {
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return -errno;
+	}
+	if (target == LOG_TO_SYSLOG)
+		openlog("weightfs", LOG_PID, LOG_DAEMON);
+	pthread_mutex_lock(&the_log.lock);
+	close_pointer(&the_log.fd);
+	the_log.target = target;
+	the_log.fd = fd;
+	pthread_mutex_unlock(&the_log.lock);
+	return 0;
+}
+
+/* A line of the file and of memory begins with the time. */
+static void add_stamped(struct buf *out, const char *line)
+{
+	char stamp[32];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", localtime_r(&now, &tm));
+	buf_printf(out, "%s %s\n", stamp, line);
+}
+
+static void keep(const struct buf *stamped)
+{
+	struct buf *kept = &the_log.kept;
+	uint8_t *newline;
+
+	buf_add(kept, buf_span(stamped));
+	if (kept->n <= KEPT)
+		return;
+	/* The oldest half goes, up to the end of a line. */
+	newline = memchr(kept->p + kept->n / 2, '\n', kept->n - kept->n / 2);
+	buf_drop_front(kept, newline ? (size_t)(newline - kept->p) + 1 : kept->n);
+}
+
+void log_line(const char *format, ...)
+{
+	cleanup_buf struct buf stamped = {0};
+	char line[LINE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	add_stamped(&stamped, line);
+	pthread_mutex_lock(&the_log.lock);
+	if (!stamped.failed)
+		keep(&stamped);
+	if (the_log.target == LOG_TO_STDERR)
+		fprintf(stderr, "weightfs: %s\n", line);
+	else if (the_log.target == LOG_TO_SYSLOG)
+		syslog(LOG_NOTICE, "%s", line);
+	else if (write(the_log.fd, stamped.p, stamped.n) < 0)
+		the_log.target = LOG_TO_SYSLOG;
+	pthread_mutex_unlock(&the_log.lock);
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+void log_read(struct buf *out)
+{
+	pthread_mutex_lock(&the_log.lock);
+	buf_add(out, buf_span(&the_log.kept));
+	pthread_mutex_unlock(&the_log.lock);
+}

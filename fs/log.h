@@ -1,0 +1,24 @@
+/*
+ * What the program says: the one place that prints.
+ *
+ * Each line goes to stderr while somebody looks (before the mount, or with -f), to the log file or
+ * to syslog afterwards, and its last 64 KiB can be read as .weightfs/log.
+ */
+#ifndef FS_LOG_H
+#define FS_LOG_H
+
+#include "codec/buf.h"
+
+/* Where lines go from now on, apart from memory. */
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
+
+/* path: of the log file, made if need be. -errno if it cannot be opened. */
+int log_open(enum log_target target, const char *path);
+/* One line. Bytes that would break it are the caller's affair (quote()). */
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, to stderr only; for what is said to who typed the command, and is no event. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Adds the lines that are in memory. */
+void log_read(struct buf *out);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * weightfs: the program that mounts, and with -u the one that unmounts.
+ *
+ * The daemon is a child; its parent waits until the mount is up, or until it is known why it will
+ * not be. Only the child opens the model: the lock must name a process that lives.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fs/exit.h"
+#include "fs/log.h"
+#include "fs/mounts.h"
+#include "fs/open_model.h"
+#include "fs/session.h"
+#include "fs/unmount.h"
+
+/* The pipe to the parent; -1 in the foreground. */
+static int parent = -1;
+static const struct options *the_options;
+
+static void tell_parent(char code)
+{
+	if (parent >= 0 && write(parent, &code, 1) < 0)
+		log_line("the parent is gone");
+	close_pointer(&parent);
+	parent = -1;
+}
+
+/* The mount is up: from here on nobody reads stderr. */
+static void ready(void)
+{
+	int null;
+
+	if (the_options->foreground)
+		return;
+	if (the_options->logfile)
+		log_open(LOG_TO_FILE, the_options->logfile);
+	else
+		log_open(LOG_TO_SYSLOG, NULL);
+	tell_parent(EXIT_FINE);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	close_pointer(&null);
+}
+
+static void report(const struct model *m, const struct recovery *found)
+{
+	cleanup_buf struct buf notes = {0};
+
+	buf_add(&notes, buf_span(&m->notes));
+	buf_add_u8(&notes, 0);
+	for (char *line, *rest = (char *)notes.p; rest && (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_line("%s", line);
+	if (found->finished)
+		log_line("finished saving what an earlier mount had begun to save");
+	if (found->tensors)
+		log_line("edits of an earlier mount are pending: %u tensor%s", found->tensors,
+			 found->tensors == 1 ? "" : "s");
+	if (found->dropped)
+		log_line("%u unfinished draft%s of an earlier mount dropped", found->dropped,
+			 found->dropped == 1 ? " was" : "s were");
+	if (found->lost)
+		log_line("edits that were not synced before the machine went down are lost");
+	if (m->read_only)
+		log_line("read-only: %s", m->why_read_only);
+}
+
+/* What an error of open_model() is as an exit code. */
+static int exit_code_of(int r)
+{
+	return r == -EBUSY ? EXIT_BUSY : r == -ESTALE ? EXIT_CHANGED : EXIT_NOT_MOUNTABLE;
+}
+
+static int make_view(const struct options *o, struct view *v)
+{
+	struct error err = {""};
+	struct model *m;
+	int r = open_model(o->model, o->read_only, &m, &v->recovery, &err);
+
+	if (r < 0) {
+		log_line("%s", err.text[0] ? err.text : strerror(-r));
+		return exit_code_of(r);
+	}
+	report(m, &v->recovery);
+	if (!m->edits && m->work && edits_exist(m))
+		log_line("edits are pending in %s/%s; what is shown is the model as it is on disk",
+			 m->place.root, m->work);
+	if (o->uid != (uid_t)-1)
+		v->uid = o->uid;
+	if (o->gid != (gid_t)-1)
+		v->gid = o->gid;
+	if (o->umask >= 0)
+		v->umask = (mode_t)o->umask;
+	if (view_add_model(v, m) < 0 || view_add_control(v) < 0) {
+		log_line("%s", strerror(ENOMEM));
+		return EXIT_NOT_MOUNTABLE;
+	}
+	return EXIT_FINE;
+}
+
+static int serve(const struct options *o, char *mountpoint)
+{
+	struct session s = {.options = o, .mountpoint = mountpoint, .view = view_new()};
+	int code = s.view ? make_view(o, s.view) : EXIT_NOT_MOUNTABLE;
+
+	if (code == EXIT_FINE)
+		code = session_run(&s, ready);
+	view_free(s.view);
+	tell_parent((char)code);
+	return code;
+}
+
+/* Leaves the terminal and its signals. The parent exits with what the child tells it. */
+static int detach(void)
+{
+	int fds[2];
+	pid_t pid;
+	char code = EXIT_NOT_MOUNTABLE;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		say("weightfs: %s", strerror(errno));
+		return EXIT_NOT_MOUNTABLE;
+	}
+	if (pid) {
+		close(fds[1]);
+		if (read(fds[0], &code, 1) != 1)
+			say("weightfs: the daemon ended before the mount was up");
+		_exit(code);
+	}
+	close(fds[0]);
+	parent = fds[1];
+	setsid();
+	return EXIT_FINE;
+}
+
+static int mount_model(const struct options *o)
+{
+	cleanup_free char *mountpoint = NULL, *logfile = NULL;
+	struct options absolute = *o;
+	struct error err = {""};
+	int r;
+
+	mountpoint = mountpoint_path(o->mountpoint, &err);
+	r = mountpoint ? mount_make_way(mountpoint, &err) : -ENOENT;
+	if (r < 0) {
+		say("weightfs: %s", err.text);
+		return r == -EBUSY ? EXIT_BUSY : EXIT_NOT_MOUNTABLE;
+	}
+	if (o->logfile && o->logfile[0] != '/') {
+		cleanup_free char *here = getcwd(NULL, 0);
+
+		if (asprintf(&logfile, "%s/%s", here ? here : "", o->logfile) > 0)
+			absolute.logfile = logfile;
+	}
+	the_options = &absolute;
+	if (!o->foreground) {
+		r = detach();
+		if (r)
+			return r;
+	}
+	return serve(&absolute, mountpoint);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int code = options_parse(argc, argv, &o);
+
+	if (code >= 0)
+		return code;
+	return o.unmount ? unmount(o.mountpoint) : mount_model(&o);
+}

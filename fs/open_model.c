@@ -1,0 +1,54 @@
+#include "fs/open_model.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Renames happen in the folder of the index and in the model's own. */
+static bool can_be_written(const struct model *m)
+{
+	char folder[4096];
+	const char *index = m->n_base ? m->base[m->n_base - 1].name : "";
+
+	return faccessat(m->place.rootfd, folder_of(index, folder, sizeof(folder)), W_OK,
+			 AT_EACCESS) == 0 &&
+	       faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
+}
+
+static int prepare(struct model *m, struct recovery *found, struct error *err)
+{
+	int r;
+
+	if (!m->read_only && !can_be_written(m)) {
+		m->read_only = -EROFS;
+		snprintf(m->why_read_only, sizeof(m->why_read_only),
+			 "the model's folder cannot be written");
+	}
+	if (m->read_only)
+		return 0;
+	r = edits_init(m, err);
+	return r < 0 ? r : edits_recover(m, found, err);
+}
+
+int open_model(const char *argument, bool read_only, struct model **ret,
+	       struct recovery *ret_found, struct error *err)
+{
+	struct recovery found = {0}, again;
+	cleanup_model struct model *m = NULL;
+	int r = model_open(argument, &m, err);
+
+	if (r == 0 && !read_only)
+		r = prepare(m, &found, err);
+	if (r == 0 && found.finished) {
+		/* What was decided is done; the model on disk is another one now. */
+		m = model_free(m);
+		r = model_open(argument, &m, err);
+		if (r == 0)
+			r = prepare(m, &again, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = steal_pointer(m);
+	*ret_found = found;
+	return 0;
+}

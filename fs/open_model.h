@@ -1,0 +1,15 @@
+/* A model, opened as a program needs it. */
+#ifndef FS_OPEN_MODEL_H
+#define FS_OPEN_MODEL_H
+
+#include "codec/edits.h"
+
+/*
+ * Opens the model that argument names, for editing unless read_only, locks it, and takes up what
+ * an earlier mount left behind. A model that cannot be written is opened with model->read_only
+ * set. Errors of model_open(), edits_init() and edits_recover().
+ */
+int open_model(const char *argument, bool read_only, struct model **ret,
+	       struct recovery *ret_found, struct error *err);
+
+#endif

@@ -1,0 +1,271 @@
+#include "fs/ops_control.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+#include "fs/log.h"
+#include "fs/ops_park.h"
+#include "fs/saving.h"
+
+/* Without a descriptor of the asker, edits wait this long for its unmount. */
+enum { PATIENCE_MS = 10000 };
+
+struct conversation {
+	pthread_mutex_t lock;
+	unsigned refs; /* the open file, and a command that is being carried out */
+	struct buf text; /* to be read */
+	bool busy;	 /* more will come */
+	fuse_req_t waiting; /* a READ that found nothing; or NULL */
+	size_t waiting_size;
+};
+
+enum command { COMMIT, UNMOUNT };
+
+struct committer {
+	struct session *session;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t some;
+	bool stopping;
+	int thaw; /* an eventfd: edits may go on */
+	/* The command at hand; talk is NULL if there is none. */
+	enum command command;
+	struct conversation *talk;
+	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
+	size_t answer_size;
+	pid_t asker;
+};
+
+/* ---- conversations ---- */
+
+struct conversation *conversation_new(void)
+{
+	struct conversation *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	c->refs = 1;
+	return c;
+}
+
+void conversation_free(struct conversation *c)
+{
+	bool last;
+
+	pthread_mutex_lock(&c->lock);
+	last = --c->refs == 0;
+	if (!last && c->waiting) {
+		fuse_reply_err(c->waiting, EINTR);
+		c->waiting = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!last)
+		return;
+	buf_release(&c->text);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* Gives text to a READ. The lock is held. */
+static void hand_over(struct conversation *c, fuse_req_t req, size_t size)
+{
+	size_t n = c->text.n < size ? c->text.n : size;
+
+	fuse_reply_buf(req, (const char *)c->text.p, n);
+	buf_drop_front(&c->text, n);
+}
+
+void conversation_read(struct conversation *c, fuse_req_t req, size_t size)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->text.n || !c->busy) {
+		hand_over(c, req, size);
+	} else if (c->waiting) {
+		fuse_reply_err(req, EBUSY);
+	} else {
+		c->waiting = req;
+		c->waiting_size = size;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Says something in a conversation; busy: more will come. */
+static void tell(struct conversation *c, bool busy, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell(struct conversation *c, bool busy, const char *format, ...)
+{
+	va_list args;
+
+	pthread_mutex_lock(&c->lock);
+	va_start(args, format);
+	buf_vprintf(&c->text, format, args);
+	va_end(args);
+	c->busy = busy;
+	if (c->waiting && (c->text.n || !busy)) {
+		hand_over(c, c->waiting, c->waiting_size);
+		c->waiting = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- commands ---- */
+
+/* Takes the command up, unless another one is being carried out. */
+static bool submit(struct committer *k, struct conversation *c, enum command command,
+		   fuse_req_t req, size_t size)
+{
+	bool free_now;
+	uint64_t old;
+
+	pthread_mutex_lock(&k->lock);
+	free_now = !k->talk;
+	if (free_now) {
+		k->command = command;
+		k->talk = c;
+		k->answer = command == COMMIT ? req : NULL;
+		k->answer_size = size;
+		k->asker = fuse_req_ctx(req)->pid;
+		c->refs++;
+		c->busy = true;
+		(void)!read(k->thaw, &old, sizeof(old)); /* one that had nothing to thaw */
+		pthread_cond_signal(&k->some);
+	}
+	pthread_mutex_unlock(&k->lock);
+	return free_now;
+}
+
+static void thaw(struct committer *k)
+{
+	uint64_t one = 1;
+
+	if (write(k->thaw, &one, sizeof(one)) < 0)
+		log_line("control: %s", strerror(errno));
+}
+
+void conversation_write(struct conversation *c, fuse_req_t req, struct span command)
+{
+	struct committer *k = session_of(req)->committer;
+	size_t size = command.n;
+
+	if (command.n && command.p[command.n - 1] == '\n')
+		command.n--;
+	if (span_is(command, "thaw")) {
+		thaw(k);
+		fuse_reply_write(req, size);
+	} else if (span_is(command, "unmount")) {
+		if (submit(k, c, UNMOUNT, req, size))
+			fuse_reply_write(req, size);
+		else
+			fuse_reply_err(req, EBUSY);
+	} else if (span_is(command, "commit")) {
+		if (!submit(k, c, COMMIT, req, size))
+			fuse_reply_err(req, EBUSY);
+	} else {
+		log_line("control: unknown command '%s'", quote(command));
+		fuse_reply_err(req, EINVAL);
+	}
+}
+
+/* ---- the committer ---- */
+
+/* After a save for an unmount edits wait: for that, a thaw, or the death of the asker. */
+static void stay_frozen(struct committer *k, pid_t asker)
+{
+	int pidfd = asker ? (int)syscall(SYS_pidfd_open, asker, 0) : -1;
+	struct pollfd fds[] = {{.fd = k->thaw, .events = POLLIN},
+			       {.fd = pidfd, .events = POLLIN}};
+	uint64_t count;
+
+	poll(fds, pidfd < 0 ? 1 : 2, pidfd < 0 ? PATIENCE_MS : -1);
+	if (fds[0].revents && read(k->thaw, &count, sizeof(count)) < 0)
+		log_line("control: %s", strerror(errno));
+	close_pointer(&pidfd);
+}
+
+static void say_lines(struct conversation *c, struct span text)
+{
+	while (text.n) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+
+		tell(c, true, "say %.*s\n", (int)n, text.p);
+		text = span_skip(text, end ? n + 1 : n);
+	}
+}
+
+static void carry_out(struct committer *k)
+{
+	struct session *s = k->session;
+	cleanup_buf struct buf text = {0};
+	enum exit_code code;
+	int r;
+
+	gate_close(&s->gate);
+	code = save_all(s->view, &text, &r);
+	say_lines(k->talk, buf_span(&text));
+	if (k->command == COMMIT && r < 0)
+		fuse_reply_err(k->answer, -r);
+	else if (k->command == COMMIT)
+		fuse_reply_write(k->answer, k->answer_size);
+	tell(k->talk, false, "exit %d\n", code);
+	if (k->command == UNMOUNT && r == 0)
+		stay_frozen(k, k->asker);
+	gate_open(&s->gate);
+	edit_resume(s);
+}
+
+static void *committer_main(void *context)
+{
+	struct committer *k = context;
+
+	pthread_mutex_lock(&k->lock);
+	while (!k->stopping) {
+		struct conversation *talk = k->talk;
+
+		if (!talk) {
+			pthread_cond_wait(&k->some, &k->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&k->lock);
+		carry_out(k);
+		pthread_mutex_lock(&k->lock);
+		k->talk = NULL;
+		conversation_free(talk);
+	}
+	pthread_mutex_unlock(&k->lock);
+	return NULL;
+}
+
+struct committer *committer_start(struct session *s)
+{
+	struct committer *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->session = s;
+	k->thaw = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->some, NULL);
+	if (k->thaw >= 0 && pthread_create(&k->thread, NULL, committer_main, k) == 0)
+		return k;
+	close_pointer(&k->thaw);
+	free(k);
+	return NULL;
+}
+
+void committer_stop(struct committer *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->stopping = true;
+	pthread_cond_signal(&k->some);
+	pthread_mutex_unlock(&k->lock);
+	thaw(k);
+	pthread_join(k->thread, NULL);
+	close_pointer(&k->thaw);
+	pthread_cond_destroy(&k->some);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}

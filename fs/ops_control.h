@@ -1,0 +1,31 @@
+/*
+ * .weightfs/control: commands to the daemon, and what becomes of them.
+ *
+ * Who opens it has a conversation of their own. A command is a line that is written:
+ *
+ *	commit		writes back. The write returns when that is done, with the error if it failed
+ *	unmount		writes back and keeps all edits waiting, so that an unmount that follows
+ *			finds nothing to do. The write returns at once; what is read then are lines
+ *			"say TEXT" (to be shown) and at last "exit CODE" (fs/exit.h)
+ *	thaw		after that: edits may go on, there will be no unmount
+ *
+ * After `unmount` edits wait until the unmount, a thaw, or the death of the asker.
+ */
+#ifndef FS_OPS_CONTROL_H
+#define FS_OPS_CONTROL_H
+
+#include "fs/session.h"
+
+struct conversation *conversation_new(void);
+/* The file is closed; a command that is being carried out goes on. */
+void conversation_free(struct conversation *c);
+/* Answers a READ: now, or when there is something to say; empty when all is said. */
+void conversation_read(struct conversation *c, fuse_req_t req, size_t size);
+/* Takes a command and answers the WRITE. */
+void conversation_write(struct conversation *c, fuse_req_t req, struct span command);
+
+/* The thread that carries commands out. NULL: it cannot be made. */
+struct committer *committer_start(struct session *s);
+void committer_stop(struct committer *c);
+
+#endif

@@ -1,0 +1,26 @@
+/* What stands behind a file handle of the kernel. */
+#ifndef FS_OPS_FILE_H
+#define FS_OPS_FILE_H
+
+#include "fs/handle.h"
+#include "fs/session.h"
+
+struct conversation; /* ops_control.h */
+
+struct open_file {
+	struct handle *handle;	   /* of a file of the view; or */
+	struct conversation *talk; /* of .weightfs/control */
+};
+
+static inline struct open_file *open_file(const struct fuse_file_info *fi)
+{
+	return (struct open_file *)(uintptr_t)fi->fh;
+}
+
+/* NULL for the control file. */
+static inline struct handle *open_handle(const struct fuse_file_info *fi)
+{
+	return open_file(fi)->handle;
+}
+
+#endif

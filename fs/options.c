@@ -1,0 +1,164 @@
+#include "fs/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/exit.h"
+#include "fs/log.h"
+
+static const char help[] =
+	"usage: weightfs MODEL MOUNTPOINT [-f] [-d] [-s] [-o option,...]\n"
+	"       weightfs -u MOUNTPOINT\n"
+	"\n"
+	"Mounts a TensorFlow checkpoint or SavedModel as a directory tree; what is edited there is\n"
+	"written back when it is unmounted.\n"
+	"\n"
+	"MODEL is a SavedModel directory, or a checkpoint: its PREFIX, PREFIX.index or one of its\n"
+	"data files, or a directory with one checkpoint in it.\n"
+	"\n"
+	"  -u             write back, unmount, and say how it went\n"
+	"  -f             stay in the foreground, log to stderr\n"
+	"  -d             likewise, and show each request\n"
+	"  -s             use one worker thread\n"
+	"  -h, --help     show this\n"
+	"  -V, --version  show the version\n"
+	"\n"
+	"options for -o:\n"
+	"  ro             read only: the model as it is on disk\n"
+	"  allow_other    let other users in, as far as modes permit\n"
+	"  uid=N gid=N    show this owner instead of the mounting user\n"
+	"  umask=OCTAL    permissions that are taken away; default: that of the process\n"
+	"  logfile=PATH   log to a file instead of syslog\n"
+	"  readahead=KIB  how far the kernel reads ahead (as root); 0: its default\n";
+
+static int usage(const char *what, const char *about)
+{
+	say("weightfs: %s%s", what, about);
+	say("Try 'weightfs --help'.");
+	return EXIT_USAGE;
+}
+
+/* Options that mount(8) and /etc/fstab add, and that mean nothing here. */
+static bool is_mount_word(const char *word)
+{
+	static const char *const words[] = {
+		"rw",	     "dev",	   "nodev",   "suid",	    "nosuid",	"exec",
+		"noexec",    "atime",	   "noatime", "relatime",   "norelatime", "diratime",
+		"nodiratime", "auto",	   "noauto",  "user",	    "nouser",	"users",
+		"_netdev",   "nofail",	   "defaults", "sync",	    "async",	"default_permissions",
+		"nonempty",  "lazytime",   "strictatime",
+	};
+
+	if (strncmp(word, "x-", 2) == 0 || strncmp(word, "comment=", 8) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+static bool parse_number(const char *text, int base, long max, long *ret)
+{
+	char *end;
+
+	*ret = strtol(text, &end, base);
+	return *text && !*end && *ret >= 0 && *ret <= max;
+}
+
+/* NAME=NUMBER; false if word is another option. */
+static bool parse_numeric(const char *word, struct options *o, bool *ret_ok)
+{
+	long n;
+
+	*ret_ok = true;
+	if (strncmp(word, "uid=", 4) == 0 && (*ret_ok = parse_number(word + 4, 10, UINT32_MAX - 1, &n)))
+		o->uid = (uid_t)n;
+	else if (strncmp(word, "gid=", 4) == 0 &&
+		 (*ret_ok = parse_number(word + 4, 10, UINT32_MAX - 1, &n)))
+		o->gid = (gid_t)n;
+	else if (strncmp(word, "umask=", 6) == 0 &&
+		 (*ret_ok = parse_number(word + 6, 8, 0777, &n)))
+		o->umask = (int)n;
+	else if (strncmp(word, "readahead=", 10) == 0 &&
+		 (*ret_ok = parse_number(word + 10, 10, 1 << 20, &n)))
+		o->readahead = n ? n : -1;
+	else
+		return !*ret_ok;
+	return true;
+}
+
+static int parse_word(const char *word, struct options *o)
+{
+	bool ok;
+
+	if (strcmp(word, "ro") == 0)
+		o->read_only = true;
+	else if (strcmp(word, "allow_other") == 0)
+		o->allow_other = true;
+	else if (strncmp(word, "logfile=", 8) == 0)
+		o->logfile = word + 8;
+	else if (parse_numeric(word, o, &ok))
+		return ok ? -1 : usage("not a number in -o ", word);
+	else if (*word && !is_mount_word(word))
+		return usage("unknown option -o ", word);
+	return -1;
+}
+
+/* Cuts the words out of text in place; they live as long as the arguments. */
+static int parse_words(char *text, struct options *o)
+{
+	char *word;
+
+	while ((word = strsep(&text, ","))) {
+		int r = parse_word(word, o);
+
+		if (r >= 0)
+			return r;
+	}
+	return -1;
+}
+
+static int check(const struct options *o, int n_names)
+{
+	if (o->unmount && n_names != 1)
+		return usage("-u wants one MOUNTPOINT", "");
+	if (!o->unmount && n_names != 2)
+		return usage(n_names < 2 ? "MODEL and MOUNTPOINT are missing" + (n_names ? 10 : 0)
+					 : "more than MODEL and MOUNTPOINT", "");
+	return -1;
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+	static const struct option longs[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options o = {.uid = (uid_t)-1, .gid = (gid_t)-1, .umask = -1};
+	int c, r = -1;
+
+	opterr = 0;
+	while (r < 0 && (c = getopt_long(argc, argv, "hVfdsuo:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h': fputs(help, stdout); return EXIT_FINE;
+		case 'V': puts("weightfs " WEIGHTFS_VERSION); return EXIT_FINE;
+		case 'f': o.foreground = true; break;
+		case 'd': o.foreground = o.debug = true; break;
+		case 's': o.single = true; break;
+		case 'u': o.unmount = true; break;
+		case 'o': r = parse_words(optarg, &o); break;
+		default: return usage("unknown option, or one without its value: ", argv[optind - 1]);
+		}
+	}
+	if (r < 0)
+		r = check(&o, argc - optind);
+	if (r >= 0)
+		return r;
+	o.model = o.unmount ? NULL : argv[optind];
+	o.mountpoint = argv[argc - 1];
+	*ret = o;
+	return -1;
+}

@@ -1,0 +1,29 @@
+/*
+ * Answers to the kernel, and what it must be told beside them.
+ *
+ * A handler that tells the kernel something deadlocks: the kernel may hold a lock until that very
+ * handler answers. So one thread, the notifier, does all the telling, in order; and the answers
+ * to FLUSH and FSYNC go through its queue behind what was posted before, so that every view of
+ * the bytes agrees when close() returns. READ and WRITE are answered at once.
+ */
+#ifndef FS_REPLY_H
+#define FS_REPLY_H
+
+#include "codec/error.h"
+#include "fs/session.h"
+
+/*
+ * Answers with an error (code is negative, or 0) and, if err says anything, logs it with the
+ * node's path. The one way in which a handler fails.
+ */
+void reply_error(fuse_req_t req, node_id node, int code, const struct error *err);
+
+/* Starts and stops the thread; stopping waits until the queue is empty. NULL: no thread. */
+struct notifier *notifier_start(struct fuse_session *fuse);
+void notifier_stop(struct notifier *n);
+/* The kernel's pages and attributes of an inode are wrong. */
+void notify_changed(struct notifier *n, node_id node);
+/* Answers the request behind what was posted before. code is 0 or negative. */
+void notify_reply(struct notifier *n, fuse_req_t req, int code);
+
+#endif

@@ -1,0 +1,81 @@
+#include "fs/saving.h"
+
+#include <time.h>
+
+#include "codec/commit.h"
+#include "fs/log.h"
+
+static enum exit_code report(struct buf *line, const struct model *m,
+			     const struct commit_report *done)
+{
+	buf_printf(line, "saved %s: %u tensor%s written", m->place.path, done->tensors,
+		   done->tensors == 1 ? "" : "s");
+	if (done->copied)
+		buf_printf(line, "; %llu bytes were copied, because this file system makes no links",
+			   (unsigned long long)done->copied);
+	return EXIT_FINE;
+}
+
+static enum exit_code report_failure(struct buf *line, const struct model *m, int r,
+				     const struct error *err)
+{
+	buf_printf(line, "NOT saved: %s: %s; the edits are kept in %s/%s", m->place.path,
+		   err->text[0] ? err->text : strerror(-r), m->place.root, m->work);
+	if (r == -ESTALE)
+		buf_add_str(line, " (the model was changed by somebody else: 'weightctl discard' "
+				  "drops the edits)");
+	return r == -ESTALE ? EXIT_CHANGED : EXIT_SAVE_FAILED;
+}
+
+static void note(struct view *v, const struct buf *line, bool failed)
+{
+	char stamp[32];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S ", localtime_r(&now, &tm));
+	pthread_mutex_lock(&v->lock);
+	buf_reset(&v->last_commit);
+	buf_add_str(&v->last_commit, stamp);
+	buf_add(&v->last_commit, buf_span(line));
+	v->commit_failed = failed;
+	pthread_mutex_unlock(&v->lock);
+}
+
+static enum exit_code save_one(struct view *v, struct model *m, struct buf *out, int *ret_error)
+{
+	cleanup_buf struct buf line = {0};
+	struct commit_report done = {0};
+	struct error err = {""};
+	enum exit_code code;
+	int r;
+
+	if (!m->edits)
+		return EXIT_FINE;
+	r = commit_model(m, &done, &err);
+	if (r == 0 && !done.tensors)
+		return EXIT_FINE;
+	code = r == 0 ? report(&line, m, &done) : report_failure(&line, m, r, &err);
+	if (r < 0 && !*ret_error)
+		*ret_error = r;
+	log_line("%.*s", (int)line.n, line.p);
+	note(v, &line, r < 0);
+	buf_add(out, buf_span(&line));
+	buf_add_u8(out, '\n');
+	return code;
+}
+
+enum exit_code save_all(struct view *v, struct buf *out, int *ret_error)
+{
+	enum exit_code worst = EXIT_FINE;
+
+	*ret_error = 0;
+	for (size_t i = 0; i < v->n_branches; i++) {
+		enum exit_code code = save_one(v, v->branches[i]->model, out, ret_error);
+
+		/* Of two failures the one that kept edits back counts. */
+		if (worst == EXIT_FINE || code == EXIT_SAVE_FAILED)
+			worst = code;
+	}
+	return worst;
+}

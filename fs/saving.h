@@ -1,0 +1,15 @@
+/* Writing back all models of a view, and saying how it went. */
+#ifndef FS_SAVING_H
+#define FS_SAVING_H
+
+#include "fs/exit.h"
+#include "fs/view.h"
+
+/*
+ * Commits every model; nobody edits meanwhile. What there is to say is logged, noted for the
+ * status, and added to out, a line each. The result is the worst of all; *ret_error the errno of
+ * the first failure (0 or negative).
+ */
+enum exit_code save_all(struct view *v, struct buf *out, int *ret_error);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * .weightfs/status: the state of the mount as JSON.
+ *
+ *	state		clean, edited, or failed (a commit did not go through; the edits are there)
+ *	pid		of the daemon
+ *	model		absolute path of the model
+ *	pending		what is not in the model yet: [{"path": ..., "change": "edited"}]
+ *	unplaced	files that are no part of a model: []
+ *	dropped		drafts that were not accepted: [{"path": ..., "why": ...}]
+ *	last_commit	when and how the last one went, or null
+ */
+#ifndef FS_STATUS_H
+#define FS_STATUS_H
+
+#include "fs/view.h"
+
+int status_json(const struct view *v, struct buf *out);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * The save comes first, while the mount is up, so that a save that fails leaves everything where
+ * it was. Only then the mount goes, and with it the daemon, which has nothing left to do.
+ */
+#include "fs/unmount.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "codec/buf.h"
+#include "fs/exit.h"
+#include "fs/log.h"
+#include "fs/mounts.h"
+
+/* How long a daemon without anything to do may take to end. */
+enum { DAEMON_MS = 10000 };
+
+/* Sends a command to the daemon. */
+static int command(const char *path, const char *text, int flags)
+{
+	cleanup_buf struct buf control = {0};
+	int fd;
+
+	buf_printf(&control, "%s/.weightfs/control%c", path, 0);
+	fd = control.failed ? -1 : open((const char *)control.p, flags | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		close_pointer(&fd);
+	return fd;
+}
+
+/* Shows what the daemon says, until its verdict: an exit code. */
+static int listen_to(int fd)
+{
+	cleanup_buf struct buf text = {0};
+	char part[4096];
+	ssize_t n;
+	int code = EXIT_SAVE_FAILED;
+
+	while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			buf_add(&text, span_of(part, (size_t)n));
+	buf_add_u8(&text, 0);
+	for (char *line, *rest = (char *)text.p; rest && (line = strsep(&rest, "\n"));) {
+		if (strncmp(line, "say ", 4) == 0)
+			say("weightfs: %s", line + 4);
+		else if (strncmp(line, "exit ", 5) == 0)
+			code = (int)strtol(line + 5, NULL, 10);
+	}
+	return code;
+}
+
+/* The daemon's process, from the status; 0 if it cannot be told. */
+static pid_t daemon_of(const char *path)
+{
+	cleanup_buf struct buf status = {0};
+	char line[4096];
+	int pid = 0;
+	FILE *f;
+
+	buf_printf(&status, "%s/.weightfs/status%c", path, 0);
+	f = status.failed ? NULL : fopen((const char *)status.p, "re");
+	while (f && !pid && fgets(line, sizeof(line), f))
+		if (sscanf(line, " \"pid\": %d", &pid) != 1)
+			pid = 0;
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+/* True if the link leads to the mount or into it. */
+static bool leads_into(const char *link, const char *path)
+{
+	char target[4096];
+	ssize_t n = readlink(link, target, sizeof(target) - 1);
+	size_t length = strlen(path);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return strncmp(target, path, length) == 0 &&
+	       (target[length] == '/' || target[length] == '\0');
+}
+
+static bool folder_leads_into(const char *folder, const char *path)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		char link[4096];
+
+		snprintf(link, sizeof(link), "%s/%s", folder, entry->d_name);
+		found = leads_into(link, path);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* How a process holds the mount, or NULL. */
+static const char *hold_of(const char *pid, const char *path)
+{
+	static const struct {
+		const char *link, *what;
+	} links[] = {{"cwd", "its current directory"}, {"root", "its root"}, {"exe", "its program"}};
+	char name[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		snprintf(name, sizeof(name), "/proc/%s/%s", pid, links[i].link);
+		if (leads_into(name, path))
+			return links[i].what;
+	}
+	snprintf(name, sizeof(name), "/proc/%s/fd", pid);
+	if (folder_leads_into(name, path))
+		return "an open file";
+	snprintf(name, sizeof(name), "/proc/%s/map_files", pid);
+	return folder_leads_into(name, path) ? "a mapped file" : NULL;
+}
+
+static void name_holders(const char *path)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		const char *what = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
+					   ? hold_of(entry->d_name, path)
+					   : NULL;
+		char name[64] = "", file[300];
+		FILE *f;
+
+		if (!what)
+			continue;
+		snprintf(file, sizeof(file), "/proc/%s/comm", entry->d_name);
+		f = fopen(file, "re");
+		if (f && fgets(name, sizeof(name), f))
+			name[strcspn(name, "\n")] = '\0';
+		if (f)
+			fclose(f);
+		say("weightfs: in use by process %s (%s): %s", entry->d_name, name, what);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* The daemon keeps the lock until it ends: who mounts again at once must not meet it. */
+static void wait_for(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	if (pidfd >= 0)
+		poll(&p, 1, DAEMON_MS);
+}
+
+static int take_down(const char *path)
+{
+	struct error err = {""};
+	int fd, r = mount_undo(path, false, &err);
+
+	if (r == 0)
+		return EXIT_FINE;
+	fd = command(path, "thaw", O_WRONLY);
+	close_pointer(&fd);
+	say("weightfs: not unmounted: %s", err.text);
+	name_holders(path);
+	return EXIT_BUSY;
+}
+
+/* Has the daemon write back, and shows what it says. The result is its exit code. */
+static int save(const char *path)
+{
+	int code, fd = command(path, "unmount\n", O_RDWR);
+
+	if (fd < 0 && errno == EROFS)
+		return EXIT_FINE; /* a read-only mount has nothing to write */
+	if (fd < 0) {
+		say("weightfs: %s: the daemon does not listen: %s", path, strerror(errno));
+		return errno == EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
+	}
+	code = listen_to(fd);
+	close(fd);
+	return code;
+}
+
+static int unmount_live(const char *path)
+{
+	int pidfd, fd, code, taken;
+	pid_t pid = daemon_of(path);
+
+	pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		syncfs(fd); /* pages that are dirty in maps */
+	close_pointer(&fd);
+	code = save(path);
+	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
+		taken = take_down(path);
+		if (taken == EXIT_FINE)
+			wait_for(pidfd);
+		else
+			code = taken;
+	} else {
+		say("weightfs: %s is still mounted, with the edits", path);
+	}
+	close_pointer(&pidfd);
+	return code;
+}
+
+/* A dead mount has nothing to say; what it held is in the work folder. */
+static int unmount_dead(const char *path, const char *model)
+{
+	struct error err = {""};
+
+	if (mount_undo(path, true, &err) < 0) {
+		say("weightfs: %s", err.text);
+		return EXIT_BUSY;
+	}
+	say("weightfs: the daemon of %s had died; detached it. If there were edits of %s they are "
+	    "kept: mount it again to go on, or to save them",
+	    path, model);
+	return EXIT_SAVE_FAILED;
+}
+
+int unmount(const char *mountpoint)
+{
+	struct error err = {""};
+	cleanup_free char *path = mountpoint_path(mountpoint, &err);
+	struct mount m = {0};
+	struct stat st;
+
+	if (path)
+		m = mount_find(path);
+	if (!m.found) {
+		say("weightfs: %s", path ? "" : err.text);
+		if (path)
+			say("weightfs: %s is no mount of weightfs", path);
+		return EXIT_USAGE;
+	}
+	if (stat(path, &st) < 0 && errno == ENOTCONN)
+		return unmount_dead(path, m.source);
+	return unmount_live(path);
+}

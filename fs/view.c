@@ -1,0 +1,248 @@
+#include "fs/view.h"
+
+#include <time.h>
+
+#include "codec/content.h"
+#include "fs/grow.h"
+#include "fs/log.h"
+
+struct view *view_new(void)
+{
+	struct view *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	pthread_mutex_init(&v->lock, NULL);
+	v->uid = geteuid();
+	v->gid = getegid();
+	v->umask = umask(0);
+	umask(v->umask);
+	clock_gettime(CLOCK_REALTIME, &v->mounted);
+	v->tree = tree_new();
+	return v->tree ? v : view_free(v);
+}
+
+static void branch_free(struct branch *b)
+{
+	model_free(b->model);
+	for (size_t i = 0; i < b->n_files; i++)
+		free(b->files[i]);
+	free(b->files);
+	free(b->tensor_nodes);
+	free(b->sizes);
+	free(b);
+}
+
+struct view *view_free(struct view *v)
+{
+	if (!v)
+		return NULL;
+	for (size_t i = 0; i < v->n_branches; i++)
+		branch_free(v->branches[i]);
+	free(v->branches);
+	tree_free(v->tree);
+	buf_release(&v->dropped);
+	buf_release(&v->last_commit);
+	pthread_mutex_destroy(&v->lock);
+	free(v);
+	return NULL;
+}
+
+int view_add_model(struct view *v, struct model *model)
+{
+	struct branch **grown = realloc(v->branches, (v->n_branches + 1) * sizeof(*grown));
+	struct branch *b = grown ? calloc(1, sizeof(*b)) : NULL;
+
+	if (grown)
+		v->branches = grown;
+	if (!b) {
+		model_free(model);
+		return -ENOMEM;
+	}
+	*b = (struct branch){
+		.model = model, .number = (uint16_t)v->n_branches, .root = NODE_ROOT};
+	v->branches[v->n_branches++] = b;
+	return grow_branch(v, b);
+}
+
+int view_add_control(struct view *v)
+{
+	return grow_mount(v);
+}
+
+struct branch *view_branch(const struct view *v, const struct node *n)
+{
+	return n->branch < v->n_branches ? v->branches[n->branch] : NULL;
+}
+
+struct tensor *view_tensor(const struct view *v, const struct node *n)
+{
+	if (n->type != NODE_FILE || kinds[n->kind]->of != THING_TENSOR)
+		return NULL;
+	return &view_branch(v, n)->model->tensors[n->object];
+}
+
+void view_path(const struct view *v, node_id id, struct buf *out)
+{
+	tree_path(v->tree, NODE_ROOT, id, out);
+	buf_add_u8(out, 0);
+	if (!out->failed)
+		out->n--;
+}
+
+int view_render(struct view *v, const struct node *n, struct buf *out, struct error *err)
+{
+	struct showing s = {v, view_branch(v, n), n->object};
+	struct model *m = kinds[n->kind]->of == THING_VIEW ? NULL : s.branch->model;
+	int r;
+
+	if (m)
+		pthread_rwlock_rdlock(&m->layout);
+	r = kinds[n->kind]->render(&s, out, err);
+	if (m)
+		pthread_rwlock_unlock(&m->layout);
+	return r;
+}
+
+void view_note_dropped(struct view *v, node_id id, const char *why)
+{
+	cleanup_buf struct buf path = {0};
+
+	view_path(v, id, &path);
+	if (path.failed)
+		return;
+	log_line("%s: not accepted, the old content is back: %s", quote(buf_span(&path)), why);
+	pthread_mutex_lock(&v->lock);
+	buf_add(&v->dropped, buf_span(&path));
+	buf_printf(&v->dropped, "%c%s%c", 0, why, 0);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void view_drop_drafts(struct view *v)
+{
+	for (size_t i = 0; i < v->n_branches; i++) {
+		struct branch *b = v->branches[i];
+
+		for (size_t k = 0; k < b->model->n_tensors; k++) {
+			struct error why = {""};
+
+			if (content_give_up(b->model, &b->model->tensors[k], &why))
+				view_note_dropped(v, b->tensor_nodes[k], why.text);
+		}
+	}
+}
+
+/* ---- stat ---- */
+
+/* Where the size of a node's text is kept; NULL: nowhere. The lock is held. */
+static uint64_t *size_slot(struct view *v, node_id id, const struct node *n)
+{
+	struct branch *b = view_branch(v, n);
+
+	if (!b || kinds[n->kind]->live)
+		return NULL;
+	if (!b->sizes) {
+		b->n_sizes = tree_count(v->tree) + 1;
+		b->sizes = calloc(b->n_sizes, sizeof(*b->sizes));
+	}
+	return b->sizes && id < b->n_sizes ? &b->sizes[id] : NULL;
+}
+
+/* Rendering a text to learn its size is done once. What cannot be rendered has none. */
+static uint64_t text_size(struct view *v, node_id id, const struct node *n)
+{
+	cleanup_buf struct buf text = {0};
+	uint64_t *slot, kept = 0;
+
+	pthread_mutex_lock(&v->lock);
+	slot = size_slot(v, id, n);
+	if (slot)
+		kept = *slot;
+	pthread_mutex_unlock(&v->lock);
+	if (kept)
+		return kept - 1;
+	if (view_render(v, n, &text, NULL) < 0)
+		text.n = 0;
+	pthread_mutex_lock(&v->lock);
+	if (slot)
+		*slot = text.n + 1;
+	pthread_mutex_unlock(&v->lock);
+	return text.n;
+}
+
+static struct timespec from_nanoseconds(int64_t ns)
+{
+	return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
+{
+	const struct tensor *t = &m->tensors[n->object];
+
+	st->st_size = (off_t)content_size(m, t);
+	if (content_mtime(m, t, &st->st_mtim))
+		return;
+	if (!t->slices && !t->damage)
+		st->st_mtim = from_nanoseconds(m->shards[t->base.shard].id.mtime);
+}
+
+static void stat_file(struct view *v, node_id id, const struct node *n, struct stat *st)
+{
+	const struct kind *k = kinds[n->kind];
+	struct branch *b = view_branch(v, n);
+	struct stat real;
+
+	if (k->of != THING_VIEW && b->model->n_base)
+		st->st_mtim = from_nanoseconds(b->model->base[0].id.mtime);
+	if (k->live)
+		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
+	if (k->of == THING_TENSOR)
+		stat_tensor(n, b->model, st);
+	if (k->render)
+		st->st_size = (off_t)text_size(v, id, n);
+	if (k->of == THING_FILE &&
+	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0) {
+		st->st_size = real.st_size;
+		st->st_mtim = real.st_mtim;
+	}
+}
+
+/* Who may write: the control file its owner, a tensor that can be edited whom the umask lets. */
+static mode_t mode_of(const struct view *v, const struct node *n)
+{
+	const struct branch *b = view_branch(v, n);
+	const struct tensor *t;
+
+	if (n->type == NODE_FOLDER)
+		return S_IFDIR | (0777 & ~v->umask);
+	if (n->type == NODE_LINK)
+		return S_IFLNK | 0777;
+	if (kinds[n->kind] == &kind_control)
+		return S_IFREG | 0600;
+	t = view_tensor(v, n);
+	if (t && b->model->edits && content_editable(b->model, t, NULL) == 0)
+		return S_IFREG | (0666 & ~v->umask);
+	return S_IFREG | (0444 & ~v->umask);
+}
+
+bool view_stat(struct view *v, node_id id, struct stat *ret)
+{
+	struct node n;
+
+	if (!tree_get(v->tree, id, &n))
+		return false;
+	*ret = (struct stat){
+		.st_ino = id,
+		.st_mode = mode_of(v, &n),
+		.st_nlink = n.type == NODE_FOLDER ? 2 : 1,
+		.st_uid = v->uid,
+		.st_gid = v->gid,
+		.st_blksize = 4096,
+		.st_mtim = v->mounted,
+	};
+	if (n.type == NODE_FILE)
+		stat_file(v, id, &n, ret);
+	ret->st_atim = ret->st_ctim = ret->st_mtim;
+	ret->st_blocks = (ret->st_size + 511) / 512;
+	return true;
+}

@@ -1,0 +1,150 @@
+#include "support.h"
+
+#include "codec/format.h"
+#include "codec/json.h"
+#include "codec/model_json.h"
+#include "texts.h"
+
+static void check(const struct model *m, const char *expected)
+{
+	cleanup_buf struct buf text = {0}, wanted = {0};
+	cleanup_json struct json json = {0};
+	struct error err = {0};
+
+	add_json(&wanted, expected);
+	assert_int_equal(model_json(m, &text), 0);
+	assert_same(buf_span(&text), buf_span(&wanted));
+	assert_int_equal(json_parse(&json, buf_span(&text), &err), 0);
+}
+
+TEST(checkpoint)
+{
+	struct model m = {.format = &format_bundle, .n_shards = 3, .object_based = true};
+
+	check(&m, "{\n\t'format':\t'checkpoint',\n\t'tensors':\t0,\n\t'bytes':\t0,\n"
+		  "\t'shards':\t3,\n\t'byte_order':\t'little',\n\t'object_based':\ttrue\n}\n");
+}
+
+TEST(saved_model)
+{
+	struct span tags[] = {span_str("serve"), span_str("gpu")};
+	struct document documents[] = {
+		{DOCUMENT_SIGNATURE, span_str("serving_default"), span_str("")},
+		{DOCUMENT_CONFIG, span_str(""), span_str("{}")},
+		{DOCUMENT_SIGNATURE, span_str("b"), span_str("")},
+	};
+	struct model m = {
+		.format = &format_saved_model,
+		.tensorflow_version = span_str("2.12.0"),
+		.keras_version = span_str("2.12.1"),
+		.tags = tags,
+		.n_tags = 2,
+		.n_metagraphs = 1,
+		.documents = documents,
+		.n_documents = 3,
+		.big_endian = true,
+		.read_only = -EROFS,
+		.why_read_only = "nobody may",
+	};
+
+	check(&m,
+	      "{\n\t'format':\t'saved_model',\n\t'tensorflow_version':\t'2.12.0',\n"
+	      "\t'keras_version':\t'2.12.1',\n\t'metagraphs':\t1,\n\t'tags':\t['serve', 'gpu'],\n"
+	      "\t'signatures':\t['serving_default', 'b'],\n\t'tensors':\t0,\n\t'bytes':\t0,\n"
+	      "\t'shards':\t0,\n\t'byte_order':\t'big',\n\t'object_based':\tfalse,\n"
+	      "\t'read_only':\t'nobody may'\n}\n");
+}
+
+static void check_member(const struct model *m, const char *name, const char *expected)
+{
+	cleanup_buf struct buf text = {0}, wanted = {0};
+	cleanup_json struct json json = {0};
+	struct error err = {0};
+	json_ref found;
+
+	add_json(&wanted, expected);
+	assert_int_equal(model_json(m, &text), 0);
+	assert_int_equal(json_parse(&json, buf_span(&text), &err), 0);
+	found = json_get(&json, 0, name);
+	assert_int_equal(found != 0, expected[0] != '\0');
+	if (found)
+		assert_same(json.values[found].text, buf_span(&wanted));
+}
+
+TEST(why_something_is_absent)
+{
+	struct model m = {.format = &format_bundle};
+
+	check_member(&m, "absent", "");
+	m.absent[DOCUMENT_CONFIG] = "no \"Keras\"";
+	check_member(&m, "absent", "{\n\t\t'config.json':\t'no \\'Keras\\''\n\t}");
+	m.absent[DOCUMENT_SIGNATURE] = "none";
+	check_member(&m, "absent",
+		     "{\n\t\t'signatures':\t'none',\n\t\t'config.json':\t'no \\'Keras\\''\n\t}");
+}
+
+TEST(notes_line_by_line)
+{
+	struct model m = {.format = &format_bundle};
+
+	check_member(&m, "notes", "");
+	model_note(&m, "one %d", 1);
+	check_member(&m, "notes", "['one 1']");
+	model_note(&m, "two");
+	check_member(&m, "notes", "['one 1', 'two']");
+	buf_release(&m.notes);
+}
+
+/* Text from a file may be anything. */
+TEST(odd_names)
+{
+	struct span tags[] = {
+		span_of("a\0b", 3),	span_str("\xff\xc3"), span_str("\xc3\xa9"),
+		span_str("\"\\\n\x7f"), span_str(""),
+	};
+	struct model m = {
+		.format = &format_saved_model, .tags = tags, .n_tags = 5, .n_metagraphs = 1};
+
+	check_member(&m, "tags",
+		     "['a\\u0000b', '\\ufffd\\ufffd', '\\u00e9', '\\'\\\\\\n\\u007f', '']");
+}
+
+TEST(sizes)
+{
+	int64_t big[] = {INT64_MAX}, small[] = {3, 5};
+	struct tensor tensors[] = {
+		{.dtype = 1, .shape = {2, small}},
+		{.dtype = 1, .shape = {2, small}, .hidden = true},
+		{.dtype = DTYPE_STRING, .shape = {2, small}, .base = {.size = 100}},
+		{.dtype = 1, .shape = {1, big}, .damage = "bad"},
+	};
+	struct model m = {
+		.format = &format_bundle, .tensors = tensors, .n_tensors = 4, .n_variables = 3};
+
+	check_member(&m, "tensors", "3");
+	check_member(&m, "bytes", "160");
+	check_member(&m, "damaged", "1");
+	m.n_tensors = 2;
+	check_member(&m, "damaged", "");
+	/* More than a double could say, and more than there is. */
+	tensors[0] = (struct tensor){.dtype = 4, .shape = {1, big}};
+	check_member(&m, "bytes", "9223372036854775807");
+	tensors[1] = tensors[0];
+	tensors[2] = tensors[0];
+	m.n_tensors = 3;
+	check_member(&m, "bytes", "18446744073709551615");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checkpoint),
+		cmocka_unit_test(saved_model),
+		cmocka_unit_test(why_something_is_absent),
+		cmocka_unit_test(notes_line_by_line),
+		cmocka_unit_test(odd_names),
+		cmocka_unit_test(sizes),
+	};
+
+	return RUN(tests);
+}
