@@ -42,8 +42,8 @@ int bundle_decode_header(struct span value, struct bundle_header *ret, struct er
 	if (r == 0)
 		*ret = (struct bundle_header){
 			.shards = (uint32_t)h->num_shards,
-			.big_endian = h->endianness ==
-				      TENSORFLOW__BUNDLE_HEADER_PROTO__ENDIANNESS__BIG,
+			.big_endian =
+				h->endianness == TENSORFLOW__BUNDLE_HEADER_PROTO__ENDIANNESS__BIG,
 		};
 	arena_release(&arena);
 	return r;
@@ -63,8 +63,8 @@ int bundle_encode_header(struct span value, uint32_t shards, struct buf *out)
 	return r < 0 ? r : buf_error(out);
 }
 
-static int copy_shape(const Tensorflow__TensorShapeProto *s, struct arena *arena,
-		      struct shape *ret, struct error *err)
+static int copy_shape(const Tensorflow__TensorShapeProto *s, struct arena *arena, struct shape *ret,
+		      struct error *err)
 {
 	size_t rank = s ? s->n_dim : 0;
 	uint64_t elements;
@@ -98,8 +98,9 @@ static int copy_slices(const Tensorflow__BundleEntryProto *e, struct arena *aren
 	/* Before any memory: only then each number of a slice has taken bytes in the message. */
 	for (size_t i = 0; i < e->n_slices; i++)
 		if (e->slices[i]->n_extent != rank)
-			return error_set(err, -EBADMSG, "slice %zu has %zu dimensions instead of %u",
-					 i, e->slices[i]->n_extent, rank);
+			return error_set(err, -EBADMSG,
+					 "slice %zu has %zu dimensions instead of %u", i,
+					 e->slices[i]->n_extent, rank);
 	ret->slices = e->n_slices;
 	ret->start = arena_alloc(arena, n * sizeof(*ret->start));
 	ret->length = arena_alloc(arena, n * sizeof(*ret->length));
@@ -135,7 +136,8 @@ static int check_size(uint32_t dtype, uint64_t elements, uint64_t size, struct e
 		return 0;
 	if (mul_overflows(elements, (uint64_t)dtype_size(dtype), &expected) ||
 	    expected > INT64_MAX || size != expected)
-		return error_set(err, -EBADMSG, "stored size is %llu, but %s of this shape takes %llu",
+		return error_set(err, -EBADMSG,
+				 "stored size is %llu, but %s of this shape takes %llu",
 				 (unsigned long long)size, dtype_name(dtype).text,
 				 (unsigned long long)expected);
 	return 0;

@@ -64,8 +64,9 @@ static int run_steps(struct edits *e, struct stage *s, struct error *err)
 	m->read_only = -EROFS;
 	snprintf(m->why_read_only, sizeof(m->why_read_only),
 		 "a commit stopped half way; the next mount finishes it");
-	return error_set(err, -EROFS, "%s; it could not be taken back (%s): nothing is lost, and "
-				      "the next mount finishes it",
+	return error_set(err, -EROFS,
+			 "%s; it could not be taken back (%s): nothing is lost, and "
+			 "the next mount finishes it",
 			 quote(span_str(err->text)), undo.text);
 }
 

@@ -14,8 +14,8 @@
  * others the stored bytes can be read.
  *
  * Locking: content_lock() around content_read() and the reply that uses its iovecs; the other
- * functions lock by themselves, the model's layout first. No lock is held when they return. Editing functions must not run
- * while a commit does: that is the caller's gate (fs/gate.h).
+ * functions lock by themselves, the model's layout first. No lock is held when they return. Editing
+ *functions must not run while a commit does: that is the caller's gate (fs/gate.h).
  */
 #ifndef CODEC_CONTENT_H
 #define CODEC_CONTENT_H
@@ -79,8 +79,7 @@ void content_unlock(struct content *c);
 uint64_t content_seen(const struct content *c);
 /* The same bytes, copied. -EIO, -ESTALE. The second one is for who has locked the content. */
 int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
-int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to,
-			struct error *err);
+int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
 
 /*
  * The bytes that a commit takes: base and overlay, whatever draft there is. For a committer, who

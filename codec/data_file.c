@@ -50,8 +50,8 @@ static int map_file(struct data_file *d, uint64_t size)
 			munmap(map, size);
 			return -ENOMEM;
 		}
-		*older = (struct data_file){.map = d->map, .map_size = d->map_size,
-					    .older_map = d->older_map};
+		*older = (struct data_file){
+			.map = d->map, .map_size = d->map_size, .older_map = d->older_map};
 	}
 	d->older_map = older;
 	d->map = map;
@@ -79,8 +79,8 @@ static int data_file_new(int fd, uint32_t number, uint64_t end, struct data_file
 int data_file_create(int workfd, uint32_t number, struct data_file **ret, struct error *err)
 {
 	struct data_name name = data_name(number);
-	cleanup_fd int fd = openat(workfd, name.text,
-				   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_fd int fd =
+		openat(workfd, name.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)

@@ -14,7 +14,7 @@ struct data_file {
 	int fd;
 	uint32_t number; /* N */
 	_Atomic unsigned refs;
-	uint64_t end;	 /* of the last region */
+	uint64_t end;	    /* of the last region */
 	const uint8_t *map; /* all of the file, and more: for handing to the kernel */
 	uint64_t map_size;
 	struct data_file *older_map; /* maps that were too small, still in somebody's hands */
@@ -40,7 +40,8 @@ int data_file_adopt(struct data_file *d, uint64_t offset, uint64_t size);
  * thread allocates.
  */
 const uint8_t *data_file_at(const struct data_file *d, uint64_t offset);
-/* Gives the space of these bytes back; they read as zeros. Best effort where that is not supported. */
+/* Gives the space of these bytes back; they read as zeros. Best effort where that is not supported.
+ */
 void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size);
 /* Makes these bytes zero. */
 int data_file_zero(struct data_file *d, uint64_t offset, uint64_t size);

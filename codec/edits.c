@@ -43,8 +43,8 @@ bool edits_exist(const struct model *m)
 	struct stat st;
 
 	buf_printf(&path, "%s/journal", m->work);
-	return !path.failed && fstatat(m->place.rootfd, (const char *)path.p, &st,
-				       AT_SYMLINK_NOFOLLOW) == 0;
+	return !path.failed &&
+	       fstatat(m->place.rootfd, (const char *)path.p, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* Removes the work folder. The lock is held. */
@@ -260,8 +260,8 @@ static int sync_locked(struct edits *e, struct error *err)
 	if (r == 0)
 		r = journal_sync(&e->journal, err);
 	if (r == 0)
-		r = sync_folder(e->model->place.rootfd, folder_of(e->model->work, parent,
-								  sizeof(parent)), err);
+		r = sync_folder(e->model->place.rootfd,
+				folder_of(e->model->work, parent, sizeof(parent)), err);
 	return r;
 }
 

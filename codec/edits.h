@@ -19,11 +19,11 @@ struct edits *edits_free(struct edits *e);
 
 /* What edits_recover() found. */
 struct recovery {
-	unsigned tensors;      /* with edits, after the recovery */
-	unsigned dropped;      /* drafts that no program was left to complete */
-	unsigned lost;	       /* edits that were not on stable storage in a power cut */
-	bool finished;	       /* a commit that was decided was carried through: the model on
-				* disk is another one, and is to be loaded again */
+	unsigned tensors; /* with edits, after the recovery */
+	unsigned dropped; /* drafts that no program was left to complete */
+	unsigned lost;	  /* edits that were not on stable storage in a power cut */
+	bool finished;	  /* a commit that was decided was carried through: the model on
+			   * disk is another one, and is to be loaded again */
 };
 
 /*

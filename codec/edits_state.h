@@ -8,10 +8,10 @@
 
 struct edits {
 	struct model *model;
-	pthread_mutex_t lock;	  /* all below */
-	int workfd;		  /* the work folder; -1: there is none */
+	pthread_mutex_t lock; /* all below */
+	int workfd;	      /* the work folder; -1: there is none */
 	struct journal journal;
-	struct data_file *data;	  /* where new regions go */
+	struct data_file *data; /* where new regions go */
 	uint32_t next_region;
 	int lockfd; /* the model's lock (codec/lock.h); -1: not locked */
 };

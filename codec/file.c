@@ -77,7 +77,8 @@ static int read_whole(int fd, const char *name, uint64_t max, struct file *f, st
 		return -ENOMEM;
 	r = read_at(fd, p, f->bytes.n, 0);
 	if (r < 0 || fstat(fd, &after) < 0)
-		return error_set(err, r < 0 ? r : -errno, "%s: %s", name, strerror(r < 0 ? -r : errno));
+		return error_set(err, r < 0 ? r : -errno, "%s: %s", name,
+				 strerror(r < 0 ? -r : errno));
 	now = file_id_of(&after);
 	if (!file_id_equal(&f->id, &now))
 		return error_set(err, -ESTALE, "%s: changed while it was read", name);

@@ -14,9 +14,9 @@
 #include "codec/sstable.h"
 #include "codec/stored.h"
 
-static const uint64_t index_max = 1 << 30;  /* bytes of an index file */
+static const uint64_t index_max = 1 << 30;   /* bytes of an index file */
 static const uint64_t keys_floor = 64 << 20; /* bytes of all keys together: what is always fine, */
-enum { KEYS_RATIO = 32 };		    /* and how many times the file's size */
+enum { KEYS_RATIO = 32 };		     /* and how many times the file's size */
 static const uint64_t graph_max = 512 << 20; /* bytes of an object graph */
 
 /* What is needed while an index is read. */
@@ -101,8 +101,8 @@ static int read_entries(struct loader *l, struct span file)
 }
 
 /* Finds the entry of slice i of a partitioned variable. */
-static int resolve_slice(struct loader *l, struct tensor *t, const struct bundle_entry *e,
-			 size_t i, struct slice *ret, struct error *why)
+static int resolve_slice(struct loader *l, struct tensor *t, const struct bundle_entry *e, size_t i,
+			 struct slice *ret, struct error *why)
 {
 	cleanup_buf struct buf key = {0};
 	uint32_t rank = t->shape.rank;
@@ -118,7 +118,8 @@ static int resolve_slice(struct loader *l, struct tensor *t, const struct bundle
 	part->hidden = true;
 	if (part->damage)
 		return error_set(why, -EBADMSG, "slice %zu: %s", i, part->damage);
-	if (part->dtype != t->dtype || part->shape.rank != rank || l->entries[part - l->m->tensors].slices ||
+	if (part->dtype != t->dtype || part->shape.rank != rank ||
+	    l->entries[part - l->m->tensors].slices ||
 	    (rank && memcmp(part->shape.dims, e->length + at, rank * sizeof(int64_t)) != 0))
 		return error_set(why, -EBADMSG, "slice %zu has another dtype or shape", i);
 	*ret = (struct slice){e->start + at, e->length + at, (uint32_t)(part - l->m->tensors)};
@@ -178,8 +179,8 @@ static int init_shards(struct loader *l, const char *prefix)
 		int r;
 
 		bundle_shard_name(prefix, i, l->header.shards, &name);
-		r = name.failed ? -ENOMEM : shard_init(&m->shards[i], m->place.rootfd,
-						       (const char *)name.p);
+		r = name.failed ? -ENOMEM
+				: shard_init(&m->shards[i], m->place.rootfd, (const char *)name.p);
 		if (r < 0)
 			return r;
 		m->n_shards++;
@@ -249,8 +250,10 @@ static int name_variables(struct loader *l)
 	if (r == 0)
 		r = object_graph_attributes(message, name_variable, m, &why);
 	if (r < 0)
-		model_note(m, "the object graph cannot be read, so variables have no names of "
-			      "their own: %s", why.text);
+		model_note(m,
+			   "the object graph cannot be read, so variables have no names of "
+			   "their own: %s",
+			   why.text);
 	return r == -ENOMEM ? r : 0;
 }
 

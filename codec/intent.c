@@ -119,7 +119,8 @@ static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 	char *path;
 	int r;
 
-	if (!is_inside(name) || (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
+	if (!is_inside(name) ||
+	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
 		return -EBADMSG;
 	path = strndup((const char *)name.p, name.n);
 	if (!path)
@@ -169,8 +170,8 @@ void intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
 {
 	for (size_t i = 0; i < stage->n_names; i++) {
 		struct span name = pb_span(stage->names[i]->name);
-		cleanup_free char *path = is_inside(name) ? strndup((const char *)name.p, name.n)
-							  : NULL;
+		cleanup_free char *path =
+			is_inside(name) ? strndup((const char *)name.p, name.n) : NULL;
 
 		if (path)
 			sweep(m, path, stage->names[i]->inode);

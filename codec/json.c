@@ -79,8 +79,9 @@ static int take_string(struct parser *p, struct span *ret, struct error *err)
 	}
 	p->rest = s;
 	if (!s.n || s.p[0] != '"')
-		return complain(p, s.n ? "bad character or escape in a string" : "a string without end",
-				err);
+		return complain(
+			p, s.n ? "bad character or escape in a string" : "a string without end",
+			err);
 	p->rest = span_skip(s, 1);
 	*ret = span_first(start, start.n - p->rest.n);
 	return 0;
@@ -126,7 +127,7 @@ static int take_scalar(struct parser *p, struct json_value *v, struct error *err
 		const char *word;
 		enum json_type type;
 	} words[] = {
-		{"null", JSON_NULL},	   {"true", JSON_BOOL},	      {"false", JSON_BOOL},
+		{"null", JSON_NULL},  {"true", JSON_BOOL},	 {"false", JSON_BOOL},
 		{"NaN", JSON_NUMBER}, {"Infinity", JSON_NUMBER}, {"-Infinity", JSON_NUMBER},
 	};
 	size_t n = number_length(p->rest);
@@ -238,7 +239,8 @@ static int after_value(struct parser *p, struct error *err)
 		}
 		comma = p->rest.n && p->rest.p[0] == ',';
 		if (comma == first)
-			return complain(p, first ? "expected a value" : "expected ',' or an end", err);
+			return complain(p, first ? "expected a value" : "expected ',' or an end",
+					err);
 		(void)take_char(p, ',');
 		skip_space(p);
 		if (object) {

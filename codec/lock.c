@@ -36,7 +36,8 @@ static int holder(const struct stat *st)
 		unsigned long inode;
 		int pid;
 
-		if (sscanf(line, "%*s %*s %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) == 4 &&
+		if (sscanf(line, "%*s %*s %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) ==
+			    4 &&
 		    major == major(st->st_dev) && minor == minor(st->st_dev) && inode == st->st_ino)
 			found = pid;
 	}

@@ -37,12 +37,12 @@ static inline void close_pointer(int *fd)
 #define cleanup_fd   __attribute__((cleanup(close_pointer)))
 
 /* The content of the variable p, which is NULL afterwards. */
-#define steal_pointer(p)                                                                           \
-	({                                                                                         \
-		__typeof__(p) *stolen_from = &(p);                                                 \
-		__typeof__(p) stolen = *stolen_from;                                               \
-		*stolen_from = NULL;                                                               \
-		stolen;                                                                            \
+#define steal_pointer(p)                             \
+	({                                           \
+		__typeof__(p) *stolen_from = &(p);   \
+		__typeof__(p) stolen = *stolen_from; \
+		*stolen_from = NULL;                 \
+		stolen;                              \
 	})
 
 static inline int steal_fd(int *fd)

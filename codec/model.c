@@ -57,17 +57,20 @@ static int no_model(const struct place *place, struct error *err)
 	if (stranger)
 		return error_set(err, -ENOTSUP, "%s is %s", place->argument, stranger);
 	if (place_has(place, "saved_model.cpb"))
-		return error_set(err, -ENOTSUP, "%s/saved_model.cpb is a chunked SavedModel, which is not supported",
-				 place->argument);
+		return error_set(
+			err, -ENOTSUP,
+			"%s/saved_model.cpb is a chunked SavedModel, which is not supported",
+			place->argument);
 	place_describe(place, &found);
 	if (place->name[0])
 		return error_set(err, -ENOENT,
 				 "%s is no model: expected %s.index beside it, or a folder with "
 				 "saved_model.pb; found in %s: %.*s",
 				 place->argument, place->name, place->root, (int)found.n, found.p);
-	return error_set(err, -ENOENT,
-			 "%s is no model: expected saved_model.pb or one PREFIX.index in it; found: %.*s",
-			 place->argument, (int)found.n, found.p);
+	return error_set(
+		err, -ENOENT,
+		"%s is no model: expected saved_model.pb or one PREFIX.index in it; found: %.*s",
+		place->argument, (int)found.n, found.p);
 }
 
 /* Readers that never stop must not keep a commit waiting. */
@@ -181,8 +184,7 @@ int model_add_base(struct model *m, const char *name, const struct file *file)
 	return grown[m->n_base++].name ? 0 : -ENOMEM;
 }
 
-int model_add_document(struct model *m, enum document_type type, struct span name,
-		       struct span text)
+int model_add_document(struct model *m, enum document_type type, struct span name, struct span text)
 {
 	struct document *grown = realloc(m->documents, (m->n_documents + 1) * sizeof(*grown));
 

@@ -39,9 +39,9 @@ struct model {
 	struct place place;
 	struct arena arena; /* keys, names, shapes, documents */
 
-	char *prefix;	    /* of the bundle, relative to the root; NULL: there is none */
-	char *work;	    /* of the work folder, relative to the root */
-	bool object_based;  /* the keys are TF2's, and there is an object graph */
+	char *prefix;	   /* of the bundle, relative to the root; NULL: there is none */
+	char *work;	   /* of the work folder, relative to the root */
+	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool big_endian;
 	struct tensor *tensors; /* sorted by key; hidden ones among them */
 	size_t n_tensors;
@@ -67,13 +67,13 @@ struct model {
 		char *name; /* relative to the root */
 		struct file_id id;
 		uint32_t crc;
-	} *base;
+	} * base;
 	size_t n_base;
 
-	struct buf notes; /* what the user should know, a line each */
-	int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
-	char why_read_only[128]; /* ... because of this */
-	struct edits *edits;	 /* NULL: opened for reading only (codec/edits.h) */
+	struct buf notes;	  /* what the user should know, a line each */
+	int read_only;		  /* 0, or -EROFS: nothing can be edited ... */
+	char why_read_only[128];  /* ... because of this */
+	struct edits *edits;	  /* NULL: opened for reading only (codec/edits.h) */
 	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
 	/* Where tensors lie: tensors[].base and shards. Read by whoever looks at bytes, written
 	 * when a commit has moved them. Taken before any other lock. */

@@ -44,8 +44,8 @@ static void print_name(struct printer *p, const char *name)
 		bool upper = name[0] == '_' && name[1];
 
 		name += upper;
-		buf_add_u8(p->out, (uint8_t)(upper && *name >= 'a' && *name <= 'z' ? *name - 32
-										   : *name));
+		buf_add_u8(p->out,
+			   (uint8_t)(upper && *name >= 'a' && *name <= 'z' ? *name - 32 : *name));
 	}
 	buf_add_str(p->out, "\": ");
 }
@@ -65,7 +65,8 @@ static void print_bytes(struct printer *p, const ProtobufCFieldDescriptor *f, st
 
 static void print_enum(struct printer *p, const ProtobufCFieldDescriptor *f, int value)
 {
-	const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(f->descriptor, value);
+	const ProtobufCEnumValue *known =
+		protobuf_c_enum_descriptor_get_value(f->descriptor, value);
 
 	if (known)
 		buf_printf(p->out, "\"%s\"", known->name);
@@ -261,8 +262,7 @@ static void print_message(struct printer *p, const ProtobufCMessage *m)
 	close_bracket(p, '}', empty);
 }
 
-void pbjson_print(const ProtobufCMessage *message, const char *const *bytes_fields,
-		  struct buf *out)
+void pbjson_print(const ProtobufCMessage *message, const char *const *bytes_fields, struct buf *out)
 {
 	struct printer p = {.out = out, .bytes_fields = bytes_fields};
 

@@ -18,9 +18,9 @@ enum pb_type { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
 struct pb_field {
 	uint32_t number;
 	enum pb_type type;
-	uint64_t value;	    /* PB_VARINT, PB_FIXED64, PB_FIXED32 */
-	struct span bytes;  /* PB_BYTES: what it holds */
-	struct span whole;  /* tag, length and value, as they stand */
+	uint64_t value;	   /* PB_VARINT, PB_FIXED64, PB_FIXED32 */
+	struct span bytes; /* PB_BYTES: what it holds */
+	struct span whole; /* tag, length and value, as they stand */
 };
 
 /*

@@ -15,7 +15,8 @@ static int copy_place(const struct place *from, struct place *ret)
 		.name = strdup(from->name),
 		.rootfd = fcntl(from->rootfd, F_DUPFD_CLOEXEC, 0),
 	};
-	return ret->argument && ret->path && ret->root && ret->name && ret->rootfd >= 0 ? 0 : -ENOMEM;
+	return ret->argument && ret->path && ret->root && ret->name && ret->rootfd >= 0 ? 0
+											: -ENOMEM;
 }
 
 int model_reload(const struct model *m, struct model **ret, struct error *err)
@@ -42,11 +43,11 @@ static int compare_tensors(const struct model *a, const struct model *b, struct 
 	return same ? 0 : error_set(err, -ESTALE, "%s: not what was committed", a->place.root);
 }
 
-#define exchange(a, b)                                                                             \
-	do {                                                                                       \
-		__typeof__(a) kept = (a);                                                          \
-		(a) = (b);                                                                         \
-		(b) = kept;                                                                        \
+#define exchange(a, b)                    \
+	do {                              \
+		__typeof__(a) kept = (a); \
+		(a) = (b);                \
+		(b) = kept;               \
 	} while (0)
 
 static void take_over(struct model *m, struct model *fresh)

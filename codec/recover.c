@@ -29,7 +29,7 @@ struct replay {
 	struct recovery found;
 	/* Of the last commit that was begun: */
 	struct buf stage, intent; /* the packed records; empty: none, or taken back */
-	bool foreign; /* the edits were made for another state of the model */
+	bool foreign;		  /* the edits were made for another state of the model */
 	struct error *err;
 };
 
@@ -102,8 +102,7 @@ static int replay_region(struct replay *p, const Weightfs__Region *body)
 		r = damaged(p, "a region outside its data file");
 	if (r < 0)
 		return r;
-	slot.region = region_new(body->id, data_file_ref(p->edits->data), body->offset,
-				 body->size);
+	slot.region = region_new(body->id, data_file_ref(p->edits->data), body->offset, body->size);
 	if (!slot.region)
 		return -ENOMEM;
 	return add_slot(p, body->id, slot);
@@ -231,8 +230,8 @@ static int finish(struct replay *p)
 		.locked = m->base[m->n_base - 1].name,
 		.lockfd = &p->edits->lockfd,
 	};
-	Weightfs__Intent *intent = pb_unpack(&weightfs__intent__descriptor, buf_span(&p->intent),
-					     &arena, p->err);
+	Weightfs__Intent *intent =
+		pb_unpack(&weightfs__intent__descriptor, buf_span(&p->intent), &arena, p->err);
 	int r;
 
 	stage_init(&s, m, p->edits->workfd);
@@ -251,8 +250,8 @@ static int finish(struct replay *p)
 static int sweep(struct replay *p)
 {
 	struct arena arena = {0};
-	Weightfs__Stage *stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage),
-					   &arena, p->err);
+	Weightfs__Stage *stage =
+		pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
 
 	if (stage)
 		intent_sweep_record(p->edits->model, stage);
@@ -271,8 +270,8 @@ static int adopt(struct replay *p)
 		if (region && s->draft) {
 			p->found.dropped++;
 			edits_drop(p->edits->model, region);
-		} else if (region && content_adopt(p->edits->model, s->tensor, region,
-						   &p->mtime) < 0) {
+		} else if (region &&
+			   content_adopt(p->edits->model, s->tensor, region, &p->mtime) < 0) {
 			return -ENOMEM;
 		}
 	}

@@ -11,7 +11,7 @@
 enum { REGION_BLOCK = 4096 };
 
 struct region {
-	uint32_t id;	    /* in the journal */
+	uint32_t id;		/* in the journal */
 	struct data_file *data; /* counted reference */
 	uint64_t offset, size;	/* in data, in bytes */
 	const uint8_t *bytes;	/* mapped; for handing to the kernel */

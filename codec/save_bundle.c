@@ -14,16 +14,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "codec/bundle.h"
 #include "codec/content.h"
 #include "codec/crc32c.h"
 #include "codec/data_file.h"
 #include "codec/edits_state.h"
 #include "codec/format.h"
-#include "codec/place.h"
 #include "codec/region.h"
-#include "codec/sstable.h"
-#include "codec/stage.h"
+#include "codec/save_state.h"
 #include "codec/stored.h"
 
 static const uint64_t rewrite_max = 64 << 20; /* bytes of all tensors together */
@@ -32,25 +29,6 @@ enum {
 	PART = 1 << 20, /* bytes copied at once */
 	OWN_MAX = 8,	/* appended shards */
 	TIER = 2,	/* one is merged unless it is so many times what goes into the new one */
-};
-
-/* Where a tensor of the model lies after the commit. */
-struct move {
-	bool moved;
-	struct extent to;
-};
-
-struct saver {
-	struct model *m;
-	struct stage *stage;
-	struct move *moves; /* by tensor */
-	uint32_t *order;    /* tensors by shard and offset */
-	uint32_t count;	    /* of the new shards' names */
-	uint32_t usual;	    /* 1: the shard ends under the name of that count; 0: as it is */
-	uint8_t *part;
-	int fd;		/* of the shard that was opened last */
-	uint32_t shard; /* which one that is */
-	struct error *err;
 };
 
 static bool has_extent(const struct tensor *t)
@@ -191,203 +169,27 @@ static int write_all(struct saver *s, int to)
 	return r;
 }
 
-/* ---- names ---- */
-
-static bool shard_exists(const struct saver *s, uint32_t i)
-{
-	return s->m->shards[i].id.ino != 0;
-}
-
-static int shard_name(const struct saver *s, uint32_t shard, uint32_t count, struct buf *ret)
-{
-	buf_reset(ret);
-	bundle_shard_name(s->m->prefix, shard, count, ret);
-	return buf_error(ret);
-}
-
-/* True if there is any file of a shard of that count. */
-static bool count_in_use(const struct saver *s, uint32_t count)
-{
-	const char *slash = strrchr(s->m->prefix, '/');
-	const char *base = slash ? slash + 1 : s->m->prefix;
-	cleanup_dir DIR *dir = place_list_folder(&s->m->place, s->m->prefix);
-	struct dirent *entry;
-	uint32_t shard, shards;
-	size_t n;
-
-	while (dir && (entry = readdir(dir)))
-		if (bundle_parse_shard_name(entry->d_name, &n, &shard, &shards) &&
-		    shards == count && n == strlen(base) && memcmp(entry->d_name, base, n) == 0)
-			return true;
-	return false;
-}
-
-/* The smallest count for `needed` shards of which no file exists. */
-static int choose_count(struct saver *s, uint32_t needed)
-{
-	s->count = needed;
-	while (s->count == s->m->n_shards || count_in_use(s, s->count))
-		if (++s->count > BUNDLE_SHARDS_MAX)
-			return error_set(s->err, -EFBIG, "%s: no names left for %u data files",
-					 s->m->prefix, needed);
-	return 0;
-}
-
-static int add_shard_name(struct saver *s, struct staged *f, uint32_t shard)
-{
-	cleanup_buf struct buf name = {0};
-	int r = shard_name(s, shard, s->count, &name);
-
-	return r < 0 ? r : stage_add_name(s->stage, f, (const char *)name.p);
-}
-
-/* Names of the new count that no shard needs are empty files. */
-static int add_empty_names(struct saver *s, uint32_t from, const char *like)
-{
-	for (uint32_t i = from; i < s->count; i++) {
-		struct staged f;
-		int r = stage_write(s->stage, like, (struct span){0}, &f, s->err);
-
-		if (r == 0)
-			r = add_shard_name(s, &f, i);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int remove_count(struct saver *s, uint32_t count)
-{
-	cleanup_buf struct buf name = {0};
-	int r = 0;
-
-	for (uint32_t i = 0; i < count && r == 0; i++) {
-		r = shard_name(s, i, count, &name);
-		if (r == 0)
-			r = stage_remove(s->stage, (const char *)name.p);
-	}
-	return r;
-}
-
-/* ---- the index ---- */
-
-static int add_entry(struct saver *s, struct sstable_writer *w, uint32_t count, struct span key,
-		     struct span value)
-{
-	const struct tensor *t = key.n ? model_find(s->m, key) : NULL;
-	cleanup_buf struct buf changed = {0};
-	int r = 0;
-
-	if (!key.n) {
-		r = bundle_encode_header(value, count, &changed);
-	} else if (!t) {
-		r = -ESTALE;
-	} else if (s->moves[t - s->m->tensors].moved) {
-		r = bundle_move_entry(value, &s->moves[t - s->m->tensors].to, &changed);
-	} else {
-		return sstable_add(w, key, value);
-	}
-	return r < 0 ? r : sstable_add(w, key, buf_span(&changed));
-}
-
-/* The old index again, with what changed: its bytes are in w->file. */
-static int write_index(struct saver *s, struct span old, uint32_t count, struct sstable_writer *w)
-{
-	struct sstable_reader table;
-	struct span key, value;
-	int r = sstable_open(&table, old, s->err);
-
-	while (r >= 0 && (r = sstable_next(&table, &key, &value, s->err)) > 0)
-		r = add_entry(s, w, count, key, value);
-	sstable_release(&table);
-	return r < 0 ? r : sstable_finish(w);
-}
-
-static struct content_id id_of(struct span bytes)
-{
-	return (struct content_id){bytes.n, crc32c_extend(0, bytes)};
-}
-
-/* Stages an index that counts so many shards, in the place of one whose content is *before. */
-static int stage_index(struct saver *s, const char *name, struct span old, uint32_t count,
-		       struct content_id *before)
-{
-	struct sstable_writer w = {0};
-	struct content_id after;
-	struct staged f;
-	int r = write_index(s, old, count, &w);
-
-	if (r == 0)
-		r = stage_write(s->stage, name, buf_span(&w.file), &f, s->err);
-	if (r == 0) {
-		after = id_of(buf_span(&w.file));
-		r = stage_replace(s->stage, name, &f, *before, after);
-		*before = after;
-	}
-	sstable_writer_release(&w);
-	return r;
-}
-
-/* The shard goes to its usual name, which the first index does not mention, and a second index
- * says so. */
-static int finish_usual(struct saver *s, const char *index, struct span old,
-			struct staged *shard, struct content_id *before)
-{
-	cleanup_buf struct buf name = {0};
-	struct staged again;
-	int r = shard_name(s, 0, s->usual, &name);
-
-	if (r == 0)
-		r = stage_link(s->stage, s->stage->workfd, shard->name, &again, s->err);
-	if (r == 0)
-		r = stage_place(s->stage, (const char *)name.p, &again);
-	if (r == 0)
-		r = stage_index(s, index, old, s->usual, before);
-	for (uint32_t i = 0; i < s->stage->n_names && r == 0; i++)
-		r = stage_remove_name(s->stage, &s->stage->names[i]);
-	return r;
-}
-
-/* Everything behind the shards: the index, or both, and what goes then. */
-static int stage_indexes(struct saver *s, struct staged *shard)
-{
-	struct model *m = s->m;
-	const struct base_file *base = &m->base[m->n_base - 1];
-	cleanup_file struct file old = {0};
-	struct content_id before = {base->id.size, base->crc};
-	int r = file_read(m->place.rootfd, base->name, base->id.size, &old, s->err);
-
-	if (r == 0 && crc32c_extend(0, buf_span(&old.bytes)) != base->crc)
-		r = error_set(s->err, -ESTALE, "%s: changed since the mount", base->name);
-	if (r == 0)
-		r = stage_index(s, base->name, buf_span(&old.bytes), s->count, &before);
-	if (r == 0)
-		r = s->usual ? finish_usual(s, base->name, buf_span(&old.bytes), shard, &before)
-			     : remove_count(s, m->n_shards);
-	return r;
-}
-
 /* ---- a small bundle ---- */
 
 static int rewrite(struct saver *s)
 {
 	cleanup_buf struct buf like = {0};
 	struct staged shard = {.fd = -1};
-	int r = choose_count(s, 1);
+	int r = saver_choose_count(s, 1);
 
 	s->usual = s->m->n_shards == 1;
 	if (r == 0)
-		r = shard_name(s, 0, s->m->n_shards, &like);
+		r = saver_shard_name(s, 0, s->m->n_shards, &like);
 	if (r == 0)
 		r = stage_create(s->stage, (const char *)like.p, &shard, s->err);
 	if (r == 0)
 		r = write_all(s, shard.fd);
 	staged_close(&shard);
 	if (r == 0)
-		r = add_shard_name(s, &shard, 0);
+		r = saver_add_shard_name(s, &shard, 0);
 	if (r == 0)
-		r = add_empty_names(s, 1, (const char *)like.p);
-	return r < 0 ? r : stage_indexes(s, &shard);
+		r = saver_add_empty_names(s, 1, (const char *)like.p);
+	return r < 0 ? r : saver_stage_indexes(s, &shard);
 }
 
 /* ---- a large one ---- */
@@ -403,11 +205,12 @@ static uint64_t live_bytes(const struct saver *s, uint32_t shard)
 	return sum;
 }
 
+/* One of ours: appended by an earlier commit, or an empty one that only filled up the count. */
 static bool is_appended(struct saver *s, uint32_t shard)
 {
-	int fd = shard_exists(s, shard) ? old_shard(s, shard) : -1;
+	int fd = saver_shard_exists(s, shard) ? old_shard(s, shard) : -1;
 
-	return fd >= 0 && data_file_is_ours(fd);
+	return fd >= 0 && (s->m->shards[shard].id.size == 0 || data_file_is_ours(fd));
 }
 
 /* How many of the old shards stay; those behind are merged into the new one. */
@@ -510,15 +313,53 @@ static int link_kept(struct saver *s, uint32_t kept)
 		struct staged f;
 		int r;
 
-		if (!shard_exists(s, i))
+		if (!saver_shard_exists(s, i))
 			continue;
 		r = stage_link(s->stage, s->m->place.rootfd, s->m->shards[i].name, &f, s->err);
 		if (r == 0)
-			r = add_shard_name(s, &f, i);
+			r = saver_add_shard_name(s, &f, i);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	uint64_t x = ((const struct extent *)a)->offset, y = ((const struct extent *)b)->offset;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Gives back what the file holds between the tensors: drafts that were dropped, contents that were
+ * written over. Those of open drafts are among what is kept: they are copied elsewhere later.
+ */
+static int punch_gaps(struct saver *s, uint32_t shard)
+{
+	struct data_file *d = s->m->edits->data;
+	cleanup_free struct extent *kept = calloc(2 * s->m->n_tensors + 1, sizeof(*kept));
+	uint64_t end = DATA_HEADER;
+	size_t n = 0;
+
+	if (!kept)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->m->n_tensors; i++) {
+		const struct content *c = s->m->tensors[i].content;
+
+		if (s->moves[i].moved && s->moves[i].to.shard == shard)
+			kept[n++] = s->moves[i].to;
+		if (c && c->draft && c->draft->data == d)
+			kept[n++] =
+				(struct extent){.offset = c->draft->offset, .size = c->draft->size};
+	}
+	qsort(kept, n, sizeof(*kept), compare_offsets);
+	for (size_t i = 0; i < n; i++) {
+		if (kept[i].offset > end)
+			data_file_punch(d, end, kept[i].offset - end);
+		end = kept[i].offset + kept[i].size;
+	}
+	return ftruncate(d->fd, (off_t)end) < 0 ? -errno : 0;
 }
 
 /* data.N as the shard of that number. */
@@ -530,12 +371,15 @@ static int seal_data(struct saver *s, uint32_t shard, const char *like)
 	int r;
 
 	snprintf(name, sizeof(name), "data.%u", d->number);
+	r = punch_gaps(s, shard);
 	stage_dress(s->stage, d->fd, like);
-	if (fsync(d->fd) < 0)
-		return error_errno(s->err, "%s/%s", s->m->work, name);
+	if (r == 0 && fsync(d->fd) < 0)
+		r = -errno;
+	if (r < 0)
+		return error_set(s->err, r, "%s/%s: %s", s->m->work, name, strerror(-r));
 	r = stage_link(s->stage, s->stage->workfd, name, &f, s->err);
 	s->stage->sealed = true;
-	return r < 0 ? r : add_shard_name(s, &f, shard);
+	return r < 0 ? r : saver_add_shard_name(s, &f, shard);
 }
 
 static uint64_t mark_edited(struct saver *s)
@@ -557,10 +401,10 @@ static int append(struct saver *s)
 	cleanup_buf struct buf like = {0};
 	struct data_file *d = s->m->edits->data;
 	uint32_t kept = choose_kept(s, mark_edited(s));
-	int r = choose_count(s, kept + 1);
+	int r = saver_choose_count(s, kept + 1);
 
 	if (r == 0)
-		r = shard_name(s, 0, s->m->n_shards, &like);
+		r = saver_shard_name(s, 0, s->m->n_shards, &like);
 	if (r == 0)
 		r = move_all(s, kept);
 	/* The disk may begin while the rest is prepared. */
@@ -570,8 +414,8 @@ static int append(struct saver *s)
 	if (r == 0)
 		r = seal_data(s, kept, (const char *)like.p);
 	if (r == 0)
-		r = add_empty_names(s, kept + 1, (const char *)like.p);
-	return r < 0 ? r : stage_indexes(s, NULL);
+		r = saver_add_empty_names(s, kept + 1, (const char *)like.p);
+	return r < 0 ? r : saver_stage_indexes(s, NULL);
 }
 
 /* ---- which of the two ---- */

@@ -18,7 +18,7 @@ static void add_unsigned(struct buf *out, uint64_t v)
 static void add_signed(struct buf *out, int64_t v)
 {
 	uint64_t x = v < 0 ? ~(uint64_t)v : (uint64_t)v;
-	uint16_t header;
+	uint32_t header;
 	int n = 1;
 
 	if (x < 64) {
@@ -28,15 +28,15 @@ static void add_signed(struct buf *out, int64_t v)
 	while (n < 10 && x >> (7 * n - 1))
 		n++;
 	/* n ones, then zeros; what does not fit in two bytes is cut. */
-	header = (uint16_t)(0xffff << (16 - n));
+	header = 0xffffu << (16 - n);
 	for (int i = n - 1; i >= 0; i--) {
-		uint8_t byte = i > 7 ? (v < 0 ? 0xff : 0) : (uint8_t)((uint64_t)v >> (8 * i));
+		uint32_t byte = i > 7 ? (v < 0 ? 0xff : 0) : (uint32_t)((uint64_t)v >> (8 * i));
 
 		if (i == n - 1)
-			byte ^= (uint8_t)(header >> 8);
+			byte ^= header >> 8;
 		if (i == n - 2)
-			byte ^= (uint8_t)header;
-		buf_add_u8(out, byte);
+			byte ^= header;
+		buf_add_u8(out, (uint8_t)byte);
 	}
 }
 

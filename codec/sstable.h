@@ -24,15 +24,15 @@ bool sstable_magic(struct span file);
  */
 struct sstable_reader {
 	struct span blocks; /* the file without its footer */
-	struct span index; /* entries of the index block that were not read yet */
-	struct span block; /* entries of the data block that were not read yet */
+	struct span index;  /* entries of the index block that were not read yet */
+	struct span block;  /* entries of the data block that were not read yet */
 	struct buf index_memory, block_memory; /* where a block was compressed */
-	struct buf key;	     /* the last one */
-	struct buf ceiling;  /* the index block's key: no key of this block is greater */
-	struct buf floor;    /* that of the block before: each key of this block is greater */
+	struct buf key;			       /* the last one */
+	struct buf ceiling;    /* the index block's key: no key of this block is greater */
+	struct buf floor;      /* that of the block before: each key of this block is greater */
 	uint64_t block_offset; /* of the block being read, for messages */
-	bool any;	     /* an entry was read */
-	bool fresh;	     /* no entry of this block was read */
+	bool any;	       /* an entry was read */
+	bool fresh;	       /* no entry of this block was read */
 };
 
 /* -EBADMSG: footer or index block are damaged; err names the offset. */
@@ -56,8 +56,8 @@ struct sstable_writer {
 	struct buf index; /* entries of the index block */
 	struct buf index_restarts;
 	struct buf last_key;
-	size_t entries;	   /* in the block at hand */
-	bool pending;	   /* a block was flushed; its index entry waits for the next key */
+	size_t entries; /* in the block at hand */
+	bool pending;	/* a block was flushed; its index entry waits for the next key */
 	uint64_t pending_offset, pending_size;
 	bool any;
 };

@@ -91,13 +91,13 @@ static int open_block(struct span file, struct handle h, struct buf *memory, str
 
 	/* The trailer must fit as well; both numbers are whatever the file says. */
 	if (h.size > file.n || span_slice(file, h.offset, h.size + SSTABLE_TRAILER, &checked) < 0)
-		return error_set(err, -EBADMSG,
-				 "block at offset %llu, size %llu: lies outside the file of %zu bytes",
-				 at, (unsigned long long)h.size, file.n);
+		return error_set(
+			err, -EBADMSG,
+			"block at offset %llu, size %llu: lies outside the file of %zu bytes", at,
+			(unsigned long long)h.size, file.n);
 	stored = span_first(checked, (size_t)h.size);
 	type = checked.p[h.size];
-	if (crc32c_masked(span_first(checked, checked.n - 4)) !=
-	    le32_at(checked.p + checked.n - 4))
+	if (crc32c_masked(span_first(checked, checked.n - 4)) != le32_at(checked.p + checked.n - 4))
 		return error_set(err, -EBADMSG, "block at offset %llu: checksum mismatch", at);
 	if (type == SSTABLE_RAW) {
 		contents = stored;
@@ -188,7 +188,8 @@ static int next_block(struct sstable_reader *r, struct error *err)
 /* A search goes by the index block alone: a key outside its block's bounds is never found. */
 static bool in_bounds(const struct sstable_reader *r)
 {
-	bool above = !r->fresh || !r->any || span_compare(buf_span(&r->key), buf_span(&r->floor)) > 0;
+	bool above =
+		!r->fresh || !r->any || span_compare(buf_span(&r->key), buf_span(&r->floor)) > 0;
 
 	return above && span_compare(buf_span(&r->key), buf_span(&r->ceiling)) <= 0;
 }
@@ -211,9 +212,10 @@ int sstable_next(struct sstable_reader *r, struct span *ret_key, struct span *re
 	if (res == -ENOMEM)
 		return res;
 	if (res < 0 || !in_bounds(r))
-		return error_set(err, -EBADMSG,
-				 "block at offset %llu: bad or unsorted entry, %zu bytes before its end",
-				 (unsigned long long)r->block_offset, left);
+		return error_set(
+			err, -EBADMSG,
+			"block at offset %llu: bad or unsorted entry, %zu bytes before its end",
+			(unsigned long long)r->block_offset, left);
 	r->any = true;
 	r->fresh = false;
 	*ret_key = buf_span(&r->key);

@@ -142,8 +142,7 @@ static int stage_copy(struct stage *s, int dirfd, const char *name, struct stage
 	return r;
 }
 
-int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret,
-	       struct error *err)
+int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret, struct error *err)
 {
 	struct staged f = {.fd = -1};
 	struct stat st;

@@ -31,8 +31,8 @@ struct content_id {
 
 struct step {
 	enum step_kind kind;
-	char *name;   /* relative to the model's folder */
-	char *staged; /* in the work folder; NULL for STEP_REMOVE */
+	char *name;			 /* relative to the model's folder */
+	char *staged;			 /* in the work folder; NULL for STEP_REMOVE */
 	struct content_id before, after; /* STEP_REPLACE */
 	uint64_t inode;			 /* STEP_PLACE: of staged. STEP_REMOVE: of name */
 };
@@ -59,7 +59,7 @@ struct stage {
 	struct step *steps;
 	size_t n_steps, steps_capacity;
 	uint64_t copied; /* bytes that had to be copied because they could not be linked */
-	bool sealed; /* data.N becomes a shard: nothing may be written to it any more */
+	bool sealed;	 /* data.N becomes a shard: nothing may be written to it any more */
 };
 
 void stage_init(struct stage *s, struct model *m, int workfd);
@@ -74,8 +74,7 @@ int stage_write(struct stage *s, const char *like, struct span bytes, struct sta
  * Makes a second name of a file (relative to dirfd): a hard link where that is possible, else a
  * copy (sharing its blocks where the file system can).
  */
-int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret,
-	       struct error *err);
+int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret, struct error *err);
 /* Closes what stage_create() left open. */
 void staged_close(struct staged *f);
 

@@ -17,8 +17,7 @@ static int sync_both(const struct steps *s, const char *name, struct error *err)
 }
 
 /* What the file holds now; a missing one is empty. */
-static int look(const struct steps *s, const char *name, struct content_id *ret,
-		struct error *err)
+static int look(const struct steps *s, const char *name, struct content_id *ret, struct error *err)
 {
 	cleanup_file struct file f = {0};
 	int r = file_read(s->rootfd, name, replaced_max, &f, err);
@@ -46,8 +45,7 @@ static bool is_passed(const struct steps *s, size_t i, struct content_id now)
 }
 
 /* The new file is locked before anybody can find it. */
-static int lock_staged(const struct steps *s, const struct step *step, int *ret,
-		       struct error *err)
+static int lock_staged(const struct steps *s, const struct step *step, int *ret, struct error *err)
 {
 	cleanup_fd int fd = -1;
 	int r;

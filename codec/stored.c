@@ -68,8 +68,9 @@ static int take_checksum(struct stream *s, uint32_t *crc, bool big_endian)
 	if (big_endian)
 		stored = __builtin_bswap32(stored);
 	if (stored != crc32c_mask(*crc))
-		return error_set(s->err, -EBADMSG, "inner checksum mismatch: stored %08x, calculated %08x",
-				 stored, crc32c_mask(*crc));
+		return error_set(s->err, -EBADMSG,
+				 "inner checksum mismatch: stored %08x, calculated %08x", stored,
+				 crc32c_mask(*crc));
 	*crc = crc32c_extend(*crc, bytes);
 	return 0;
 }

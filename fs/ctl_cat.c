@@ -74,8 +74,7 @@ static node_id find(const struct view *v, const char *name)
 	if (m.n)
 		list_matches(&m);
 	else
-		say("weightctl: '%s' is no tensor, path or variable of this model",
-		    quote(m.name));
+		say("weightctl: '%s' is no tensor, path or variable of this model", quote(m.name));
 	return NODE_NONE;
 }
 

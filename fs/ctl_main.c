@@ -35,7 +35,8 @@ struct view *ctl_open(const char *model)
 
 static void help(void)
 {
-	puts("usage: weightctl COMMAND ...\n\nLooks into TensorFlow models without mounting them.\n");
+	puts("usage: weightctl COMMAND ...\n\nLooks into TensorFlow models without mounting "
+	     "them.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
 		       commands[i]->what);

@@ -4,7 +4,7 @@
 
 enum exit_code {
 	EXIT_FINE = 0,
-	EXIT_FINDING = 1,     /* of a check */
+	EXIT_FINDING = 1, /* of a check */
 	EXIT_USAGE = 2,
 	EXIT_NOT_MOUNTABLE = 3,
 	EXIT_SAVE_FAILED = 4, /* the edits are kept */

@@ -54,8 +54,7 @@ static node_id enter(struct grower *g, node_id folder, struct span name)
 	return id || other.failed ? id : add_folder(g, folder, name);
 }
 
-static node_id add_file(struct grower *g, node_id folder, struct span name,
-			const struct node *like)
+static node_id add_file(struct grower *g, node_id folder, struct span name, const struct node *like)
 {
 	struct tree *t = g->view->tree;
 	cleanup_buf struct buf other = {0};

@@ -152,8 +152,8 @@ static int read_content(struct handle *h, uint64_t offset, size_t size, struct i
 	return r;
 }
 
-int handle_read(struct handle *h, uint64_t offset, size_t size,
-		struct iovec pieces[HANDLE_PIECES], struct error *err)
+int handle_read(struct handle *h, uint64_t offset, size_t size, struct iovec pieces[HANDLE_PIECES],
+		struct error *err)
 {
 	if (size > REQUEST_MAX)
 		size = REQUEST_MAX;
@@ -201,8 +201,7 @@ int handle_sync(struct handle *h, struct error *err)
 	return edits_sync(h->content->model, err);
 }
 
-int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size,
-		    struct error *err)
+int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size, struct error *err)
 {
 	struct tensor *t;
 	struct node n;

@@ -43,8 +43,8 @@ enum content_outcome handle_close(struct handle *h);
  * 0 at the end. They are to be handed to the kernel and never read, before handle_read_end(),
  * which is called if the result is not negative.
  */
-int handle_read(struct handle *h, uint64_t offset, size_t size,
-		struct iovec pieces[HANDLE_PIECES], struct error *err);
+int handle_read(struct handle *h, uint64_t offset, size_t size, struct iovec pieces[HANDLE_PIECES],
+		struct error *err);
 void handle_read_end(struct handle *h);
 
 /*
@@ -59,7 +59,6 @@ int handle_sync(struct handle *h, struct error *err);
  * truncate(2): by a handle that is open for writing, it starts or changes a draft; without one
  * only the size that the file has anyway is accepted. -EINVAL: too short. -EFBIG: too long.
  */
-int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size,
-		    struct error *err);
+int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size, struct error *err);
 
 #endif

@@ -101,8 +101,7 @@ static void add_array(struct buf *out, const struct shape *shape, struct strings
 }
 
 /* The stored bytes of a string tensor, checked. */
-static int read_stored(struct model *m, const struct tensor *t, struct buf *ret,
-		       struct error *err)
+static int read_stored(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
 {
 	cleanup_fd int fd = -1;
 	uint64_t elements;

@@ -7,7 +7,7 @@
 #include "codec/error.h"
 
 struct mount {
-	bool found;	/* something of ours is mounted there, on top */
+	bool found; /* something of ours is mounted there, on top */
 	unsigned major, minor;
 	char source[4096]; /* the model, as the mount names it */
 };

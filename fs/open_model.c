@@ -30,8 +30,8 @@ static int prepare(struct model *m, struct recovery *found, struct error *err)
 	return r < 0 ? r : edits_recover(m, found, err);
 }
 
-int open_model(const char *argument, bool read_only, struct model **ret,
-	       struct recovery *ret_found, struct error *err)
+int open_model(const char *argument, bool read_only, struct model **ret, struct recovery *ret_found,
+	       struct error *err)
 {
 	struct recovery found = {0}, again;
 	cleanup_model struct model *m = NULL;

@@ -9,7 +9,7 @@
  * an earlier mount left behind. A model that cannot be written is opened with model->read_only
  * set. Errors of model_open(), edits_init() and edits_recover().
  */
-int open_model(const char *argument, bool read_only, struct model **ret,
-	       struct recovery *ret_found, struct error *err);
+int open_model(const char *argument, bool read_only, struct model **ret, struct recovery *ret_found,
+	       struct error *err);
 
 #endif

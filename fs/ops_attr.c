@@ -51,12 +51,10 @@ static void getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void set_size(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
-	struct handle *h = call->what & FUSE_SET_ATTR_SIZE && call->fi.fh
-				   ? open_handle(&call->fi)
-				   : NULL;
+	struct handle *h =
+		call->what & FUSE_SET_ATTR_SIZE && call->fi.fh ? open_handle(&call->fi) : NULL;
 	struct error err = {""};
-	int r = handle_truncate(s->view, (node_id)call->ino, h, (uint64_t)call->attr.st_size,
-				&err);
+	int r = handle_truncate(s->view, (node_id)call->ino, h, (uint64_t)call->attr.st_size, &err);
 
 	if (r < 0)
 		reply_error(call->req, (node_id)call->ino, r, &err);

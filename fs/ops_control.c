@@ -13,9 +13,9 @@ enum { PATIENCE_MS = 10000 };
 
 struct conversation {
 	pthread_mutex_t lock;
-	unsigned refs; /* the open file, and a command that is being carried out */
-	struct buf text; /* to be read */
-	bool busy;	 /* more will come */
+	unsigned refs;	    /* the open file, and a command that is being carried out */
+	struct buf text;    /* to be read */
+	bool busy;	    /* more will come */
 	fuse_req_t waiting; /* a READ that found nothing; or NULL */
 	size_t waiting_size;
 };
@@ -175,8 +175,7 @@ void conversation_write(struct conversation *c, fuse_req_t req, struct span comm
 static void stay_frozen(struct committer *k, pid_t asker)
 {
 	int pidfd = asker ? (int)syscall(SYS_pidfd_open, asker, 0) : -1;
-	struct pollfd fds[] = {{.fd = k->thaw, .events = POLLIN},
-			       {.fd = pidfd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = k->thaw, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	uint64_t count;
 
 	poll(fds, pidfd < 0 ? 1 : 2, pidfd < 0 ? PATIENCE_MS : -1);

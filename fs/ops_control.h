@@ -3,11 +3,11 @@
  *
  * Who opens it has a conversation of their own. A command is a line that is written:
  *
- *	commit		writes back. The write returns when that is done, with the error if it failed
- *	unmount		writes back and keeps all edits waiting, so that an unmount that follows
- *			finds nothing to do. The write returns at once; what is read then are lines
- *			"say TEXT" (to be shown) and at last "exit CODE" (fs/exit.h)
- *	thaw		after that: edits may go on, there will be no unmount
+ *	commit		writes back. The write returns when that is done, with the error if it
+ *failed unmount		writes back and keeps all edits waiting, so that an unmount that
+ *follows finds nothing to do. The write returns at once; what is read then are lines "say TEXT" (to
+ *be shown) and at last "exit CODE" (fs/exit.h) thaw		after that: edits may go on, there
+ *will be no unmount
  *
  * After `unmount` edits wait until the unmount, a thaw, or the death of the asker.
  */

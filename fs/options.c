@@ -12,7 +12,8 @@ static const char help[] =
 	"usage: weightfs MODEL MOUNTPOINT [-f] [-d] [-s] [-o option,...]\n"
 	"       weightfs -u MOUNTPOINT\n"
 	"\n"
-	"Mounts a TensorFlow checkpoint or SavedModel as a directory tree; what is edited there is\n"
+	"Mounts a TensorFlow checkpoint or SavedModel as a directory tree; what is edited there "
+	"is\n"
 	"written back when it is unmounted.\n"
 	"\n"
 	"MODEL is a SavedModel directory, or a checkpoint: its PREFIX, PREFIX.index or one of its\n"
@@ -44,11 +45,13 @@ static int usage(const char *what, const char *about)
 static bool is_mount_word(const char *word)
 {
 	static const char *const words[] = {
-		"rw",	     "dev",	   "nodev",   "suid",	    "nosuid",	"exec",
-		"noexec",    "atime",	   "noatime", "relatime",   "norelatime", "diratime",
-		"nodiratime", "auto",	   "noauto",  "user",	    "nouser",	"users",
-		"_netdev",   "nofail",	   "defaults", "sync",	    "async",	"default_permissions",
-		"nonempty",  "lazytime",   "strictatime",
+		"rw",	      "dev",	  "nodev",	 "suid",
+		"nosuid",     "exec",	  "noexec",	 "atime",
+		"noatime",    "relatime", "norelatime",	 "diratime",
+		"nodiratime", "auto",	  "noauto",	 "user",
+		"nouser",     "users",	  "_netdev",	 "nofail",
+		"defaults",   "sync",	  "async",	 "default_permissions",
+		"nonempty",   "lazytime", "strictatime",
 	};
 
 	if (strncmp(word, "x-", 2) == 0 || strncmp(word, "comment=", 8) == 0)
@@ -73,13 +76,13 @@ static bool parse_numeric(const char *word, struct options *o, bool *ret_ok)
 	long n;
 
 	*ret_ok = true;
-	if (strncmp(word, "uid=", 4) == 0 && (*ret_ok = parse_number(word + 4, 10, UINT32_MAX - 1, &n)))
+	if (strncmp(word, "uid=", 4) == 0 &&
+	    (*ret_ok = parse_number(word + 4, 10, UINT32_MAX - 1, &n)))
 		o->uid = (uid_t)n;
 	else if (strncmp(word, "gid=", 4) == 0 &&
 		 (*ret_ok = parse_number(word + 4, 10, UINT32_MAX - 1, &n)))
 		o->gid = (gid_t)n;
-	else if (strncmp(word, "umask=", 6) == 0 &&
-		 (*ret_ok = parse_number(word + 6, 8, 0777, &n)))
+	else if (strncmp(word, "umask=", 6) == 0 && (*ret_ok = parse_number(word + 6, 8, 0777, &n)))
 		o->umask = (int)n;
 	else if (strncmp(word, "readahead=", 10) == 0 &&
 		 (*ret_ok = parse_number(word + 10, 10, 1 << 20, &n)))
@@ -126,7 +129,8 @@ static int check(const struct options *o, int n_names)
 		return usage("-u wants one MOUNTPOINT", "");
 	if (!o->unmount && n_names != 2)
 		return usage(n_names < 2 ? "MODEL and MOUNTPOINT are missing" + (n_names ? 10 : 0)
-					 : "more than MODEL and MOUNTPOINT", "");
+					 : "more than MODEL and MOUNTPOINT",
+			     "");
 	return -1;
 }
 
@@ -150,7 +154,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 		case 's': o.single = true; break;
 		case 'u': o.unmount = true; break;
 		case 'o': r = parse_words(optarg, &o); break;
-		default: return usage("unknown option, or one without its value: ", argv[optind - 1]);
+		default:
+			return usage("unknown option, or one without its value: ",
+				     argv[optind - 1]);
 		}
 	}
 	if (r < 0)

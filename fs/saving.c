@@ -11,7 +11,8 @@ static enum exit_code report(struct buf *line, const struct model *m,
 	buf_printf(line, "saved %s: %u tensor%s written", m->place.path, done->tensors,
 		   done->tensors == 1 ? "" : "s");
 	if (done->copied)
-		buf_printf(line, "; %llu bytes were copied, because this file system makes no links",
+		buf_printf(line,
+			   "; %llu bytes were copied, because this file system makes no links",
 			   (unsigned long long)done->copied);
 	return EXIT_FINE;
 }

@@ -18,14 +18,14 @@ enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2 };
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
-	conn->want |= conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
-				       FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-				       FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA |
-				       FUSE_CAP_ATOMIC_O_TRUNC);
-	conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
-				  FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-				  FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_FLOCK_LOCKS |
-				  FUSE_CAP_POSIX_LOCKS);
+	conn->want |= conn->capable &
+		      (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS |
+		       FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC);
+	conn->want &=
+		~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
+			    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+			    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
 	conn->max_write = REQUEST;
 	conn->max_readahead = REQUEST;
 	conn->max_background = 64;
@@ -167,8 +167,7 @@ static int loop(struct session *s)
 	fuse_loop_cfg_set_clone_fd(config, 0);
 	fuse_loop_cfg_set_max_threads(config, s->options->single ? 1 : WORKERS);
 	fuse_loop_cfg_set_idle_threads(config, WORKERS);
-	r = s->options->single ? fuse_session_loop(s->fuse)
-			       : fuse_session_loop_mt(s->fuse, config);
+	r = s->options->single ? fuse_session_loop(s->fuse) : fuse_session_loop_mt(s->fuse, config);
 	fuse_loop_cfg_destroy(config);
 	return r;
 }

@@ -48,9 +48,9 @@ static inline struct session *session_of(fuse_req_t req)
 extern const double forever;
 
 /* The requests, by file: where each stands, and what it does, is told there. */
-extern void ops_fill_folders(struct fuse_lowlevel_ops *ops);    /* ops_dir.c */
+extern void ops_fill_folders(struct fuse_lowlevel_ops *ops);	/* ops_dir.c */
 extern void ops_fill_files(struct fuse_lowlevel_ops *ops);	/* ops_file.c */
 extern void ops_fill_attributes(struct fuse_lowlevel_ops *ops); /* ops_attr.c */
-extern void ops_fill_refusals(struct fuse_lowlevel_ops *ops);   /* ops_refuse.c */
+extern void ops_fill_refusals(struct fuse_lowlevel_ops *ops);	/* ops_refuse.c */
 
 #endif

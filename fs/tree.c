@@ -108,8 +108,7 @@ static void link_last(struct tree *t, node_id id)
 	folder->last = id;
 }
 
-static node_id add_locked(struct tree *t, node_id folder, struct span name,
-			  const struct node *like)
+static node_id add_locked(struct tree *t, node_id folder, struct span name, const struct node *like)
 {
 	struct node *nodes = vector_grow(t->nodes, t->n, &t->capacity, sizeof(*nodes));
 	struct span copy;

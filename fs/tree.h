@@ -34,7 +34,7 @@ struct node {
 	node_id hash_next;
 	uint32_t position; /* in its folder; from 1 on */
 	uint32_t object;
-	uint32_t known;	 /* how often the kernel looked it up and has not forgotten it */
+	uint32_t known; /* how often the kernel looked it up and has not forgotten it */
 	uint16_t branch;
 	uint8_t type; /* enum node_type */
 	uint8_t kind;

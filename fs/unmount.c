@@ -108,7 +108,8 @@ static const char *hold_of(const char *pid, const char *path)
 {
 	static const struct {
 		const char *link, *what;
-	} links[] = {{"cwd", "its current directory"}, {"root", "its root"}, {"exe", "its program"}};
+	} links[] = {
+		{"cwd", "its current directory"}, {"root", "its root"}, {"exe", "its program"}};
 	char name[300];
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {

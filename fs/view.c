@@ -59,8 +59,7 @@ int view_add_model(struct view *v, struct model *model)
 		model_free(model);
 		return -ENOMEM;
 	}
-	*b = (struct branch){
-		.model = model, .number = (uint16_t)v->n_branches, .root = NODE_ROOT};
+	*b = (struct branch){.model = model, .number = (uint16_t)v->n_branches, .root = NODE_ROOT};
 	v->branches[v->n_branches++] = b;
 	return grow_branch(v, b);
 }

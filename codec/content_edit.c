@@ -1,0 +1,215 @@
+/* Changing the bytes of a tensor: in place, or by a draft. */
+#include "codec/content_state.h"
+
+#include <time.h>
+
+#include "codec/data_file.h"
+#include "codec/edits.h"
+
+static void touch(struct content *c)
+{
+	clock_gettime(CLOCK_REALTIME, &c->mtime);
+}
+
+static uint64_t block_end(const struct region *r, uint64_t block)
+{
+	uint64_t end = (block + 1) * REGION_BLOCK;
+
+	return end < r->size ? end : r->size;
+}
+
+/*
+ * Writes into the region what shows through it at a block that is about to be written in part.
+ * The lock is held for writing.
+ */
+static int fill_block(struct content *c, struct region *to, uint64_t block, struct error *err)
+{
+	uint64_t start = block * REGION_BLOCK, n = block_end(to, block) - start;
+	uint8_t bytes[REGION_BLOCK];
+	int r = content_copy_below(c, to, start, (size_t)n, bytes, err);
+
+	if (r == 0)
+		r = write_at(to->data->fd, bytes, (size_t)n, to->offset + start);
+	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
+}
+
+/* The first and the last block, where [at, at + n) covers them in part only. */
+static int fill_edges(struct content *c, struct region *to, uint64_t at, uint64_t n,
+		      struct error *err)
+{
+	uint64_t first = at / REGION_BLOCK, last = (at + n - 1) / REGION_BLOCK;
+	int r = 0;
+
+	if (at % REGION_BLOCK && !region_has(to, first))
+		r = fill_block(c, to, first, err);
+	if (r == 0 && at + n < block_end(to, last) && !region_has(to, last) &&
+	    !(first == last && at % REGION_BLOCK))
+		r = fill_block(c, to, last, err);
+	return r;
+}
+
+static bool all_present(const struct region *r, uint64_t at, uint64_t n)
+{
+	bool present;
+
+	return region_run(r, at, n, &present) == n && present;
+}
+
+static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t at,
+			struct error *err)
+{
+	struct region *to = c->draft ? c->draft : c->overlay;
+	uint64_t first = at / REGION_BLOCK, count = (at + n - 1) / REGION_BLOCK + 1 - first;
+	int r = 0;
+
+	if (!to) {
+		r = edits_new_region(c->model, c->tensor, false, &c->overlay, err);
+		to = c->overlay;
+	}
+	if (r == 0)
+		r = fill_edges(c, to, at, n, err);
+	if (r < 0)
+		return r;
+	r = write_at(to->data->fd, bytes, n, to->offset + at);
+	if (r < 0)
+		return error_set(err, r, "work folder: %s", strerror(-r));
+	if (!all_present(to, at, n)) {
+		if (to == c->draft)
+			region_set(to, first, count); /* it dies with us: nothing to journal */
+		else
+			r = edits_add_blocks(c->model, to, first, count, err);
+	}
+	return r;
+}
+
+ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t offset,
+		      struct error *err)
+{
+	uint64_t size = tensor_size(c->tensor);
+	int r;
+
+	if (!n)
+		return 0;
+	if (offset >= size)
+		return error_set(err, -EFBIG, "the tensor has %llu bytes",
+				 (unsigned long long)size);
+	if (n > size - offset)
+		n = (size_t)(size - offset);
+	content_lock_for_edit(c);
+	r = write_locked(c, bytes, n, offset, err);
+	if (r == 0) {
+		if (c->draft && c->draft_size < offset + n)
+			c->draft_size = offset + n;
+		touch(c);
+	}
+	content_unlock(c);
+	return r < 0 ? r : (ssize_t)n;
+}
+
+/* Cuts a draft: what lies behind must read as zeros if it grows again. */
+static int cut_draft(struct content *c, uint64_t size, struct error *err)
+{
+	uint64_t block = size / REGION_BLOCK, next = block + (size % REGION_BLOCK != 0);
+	int r = data_file_zero(c->draft->data, c->draft->offset + size, c->draft->size - size);
+
+	if (r < 0)
+		return error_set(err, r, "work folder: %s", strerror(-r));
+	/* A block that is cut in the middle stays, if it is there; those behind it go. */
+	region_clear_from(c->draft, next);
+	if (c->keep > size)
+		c->keep = size;
+	return 0;
+}
+
+static int truncate_locked(struct content *c, uint64_t size, struct error *err)
+{
+	uint64_t whole = tensor_size(c->tensor);
+	int r = 0;
+
+	if (!c->draft && size == whole)
+		return 0;
+	if (!c->draft) {
+		r = edits_new_region(c->model, c->tensor, true, &c->draft, err);
+		c->keep = size;
+	} else if (size < c->draft_size) {
+		r = cut_draft(c, size, err);
+	}
+	if (r == 0) {
+		c->draft_size = size;
+		touch(c);
+	}
+	return r;
+}
+
+int content_truncate(struct content *c, uint64_t size, struct error *err)
+{
+	uint64_t whole = tensor_size(c->tensor);
+	int r;
+
+	if (size > whole)
+		return error_set(err, -EFBIG, "the tensor has %llu bytes, no room for %llu",
+				 (unsigned long long)whole, (unsigned long long)size);
+	content_lock_for_edit(c);
+	r = truncate_locked(c, size, err);
+	content_unlock(c);
+	return r;
+}
+
+int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err)
+{
+	uint64_t whole = tensor_size(t);
+	struct content *c;
+	int r = content_open(m, t, true, &c, err);
+
+	if (r < 0)
+		return r;
+	if (content_writers(c) > 1)
+		r = content_truncate(c, size, err);
+	else if (size != whole)
+		r = error_set(err, size < whole ? -EINVAL : -EFBIG,
+			      "the tensor has %llu bytes; it cannot have %llu",
+			      (unsigned long long)whole, (unsigned long long)size);
+	content_close(c, true, NULL);
+	return r;
+}
+
+/* Blocks of the draft that still show the content below it are written down. */
+static int fill_kept(struct content *c, struct error *err)
+{
+	uint64_t blocks = c->keep / REGION_BLOCK + (c->keep % REGION_BLOCK != 0);
+	int r = 0;
+
+	for (uint64_t b = 0; b < blocks && r == 0; b++)
+		if (!region_has(c->draft, b))
+			r = fill_block(c, c->draft, b, err);
+	return r;
+}
+
+static int accept_draft(struct content *c, struct error *err)
+{
+	struct region *before = c->overlay;
+	int r = fill_kept(c, err);
+
+	if (r == 0)
+		r = edits_accept(c->model, c->draft, err);
+	if (r < 0)
+		return r;
+	c->overlay = steal_pointer(c->draft);
+	c->draft_size = c->keep = 0;
+	if (before)
+		edits_drop(c->model, before);
+	return CONTENT_ACCEPTED;
+}
+
+int content_flush(struct content *c, struct error *err)
+{
+	int r = CONTENT_SAME;
+
+	content_lock_for_edit(c);
+	if (c->draft && c->draft_size < c->draft->size)
+		r = content_incomplete(c, err);
+	else if (c->draft)
+		r = accept_draft(c, err);
+	content_unlock(c);
+	return r;
+}

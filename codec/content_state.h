@@ -1,0 +1,23 @@
+/* What content.c, content_read.c and content_edit.c share. */
+#ifndef CODEC_CONTENT_STATE_H
+#define CODEC_CONTENT_STATE_H
+
+#include "codec/content.h"
+#include "codec/data_file.h"
+#include "codec/region.h"
+
+void content_lock_for_edit(struct content *c);
+/* How many handles for writing there are. */
+unsigned content_writers(struct content *c);
+/* -EINVAL, and what the draft lacks. */
+int content_incomplete(const struct content *c, struct error *err);
+/* Everything that a read will need is there and mapped. The content is locked. */
+int content_check_base(struct content *c, struct error *err);
+/*
+ * What shows through the holes of a region (the draft or the overlay), copied; more will be
+ * asked. The content is locked for an edit.
+ */
+int content_copy_below(struct content *c, const struct region *region, uint64_t offset, size_t n,
+		       void *to, struct error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* What a commit of a bundle is made of, for save_bundle.c and save_index.c. */
+#ifndef CODEC_SAVE_STATE_H
+#define CODEC_SAVE_STATE_H
+
+#include "codec/stage.h"
+
+/* Where a tensor of the model lies after the commit. */
+struct move {
+	bool moved;
+	struct extent to;
+};
+
+struct saver {
+	struct model *m;
+	struct stage *stage;
+	struct move *moves; /* by tensor */
+	uint32_t *order;    /* tensors by shard and offset */
+	uint32_t count;	    /* of the new shards' names */
+	uint32_t usual;	    /* 1: the shard ends under the name of that count; 0: as it is */
+	uint8_t *part;
+	int fd;		/* of the shard that was opened last */
+	uint32_t shard; /* which one that is */
+	struct error *err;
+};
+
+bool saver_shard_exists(const struct saver *s, uint32_t shard);
+/* PREFIX.data-SSSSS-of-NNNNN, relative to the model's folder, into ret. */
+int saver_shard_name(const struct saver *s, uint32_t shard, uint32_t count, struct buf *ret);
+/* Sets s->count: the smallest one for `needed` shards of which no file exists. */
+int saver_choose_count(struct saver *s, uint32_t needed);
+/* A staged file becomes a shard of the new count. */
+int saver_add_shard_name(struct saver *s, struct staged *f, uint32_t shard);
+/* Names of the new count that no shard needs, from that number on, are empty files. */
+int saver_add_empty_names(struct saver *s, uint32_t from, const char *like);
+/*
+ * Stages everything behind the shards: the index, or both of them, and what goes then. shard: the
+ * one that ends under its usual name, if s->usual says so.
+ */
+int saver_stage_indexes(struct saver *s, struct staged *shard);
+
+#endif

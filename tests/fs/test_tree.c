@@ -1,0 +1,112 @@
+/* The tree: finding, listing, renaming, and its memory of what the kernel knows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "fs/tree.h"
+
+static const struct node a_file = {.type = NODE_FILE, .kind = 3, .branch = 1, .object = 42};
+static const struct node a_folder = {.type = NODE_FOLDER};
+
+static struct span numbered(char text[32], int i)
+{
+	snprintf(text, 32, "name%d", i);
+	return span_str(text);
+}
+
+static void children_are_found_by_name(void **state)
+{
+	struct tree *t = tree_new();
+	node_id folder = tree_add(t, NODE_ROOT, span_str("f"), &a_folder);
+	node_id file = tree_add(t, folder, span_str("x"), &a_file);
+	struct node n;
+
+	(void)state;
+	assert_int_equal(tree_find(t, NODE_ROOT, span_str("f")), folder);
+	assert_int_equal(tree_find(t, folder, span_str("x")), file);
+	assert_int_equal(tree_find(t, NODE_ROOT, span_str("x")), NODE_NONE);
+	assert_int_equal(tree_walk(t, NODE_ROOT, span_str("f/x")), file);
+	assert_int_equal(tree_walk(t, NODE_ROOT, span_str("f/y")), NODE_NONE);
+	assert_true(tree_get(t, file, &n));
+	assert_int_equal(n.parent, folder);
+	assert_int_equal(n.object, 42);
+	assert_int_equal(n.kind, 3);
+	assert_int_equal(n.branch, 1);
+	assert_false(tree_get(t, 99, &n));
+	assert_false(tree_get(t, NODE_NONE, &n));
+	tree_free(t);
+}
+
+static void listing_keeps_the_order_and_resumes_anywhere(void **state)
+{
+	enum { N = 5000 };
+	struct tree *t = tree_new();
+	uint32_t position = 0;
+	struct node n;
+	char text[32];
+	int seen = 0;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		assert_int_not_equal(tree_add(t, NODE_ROOT, numbered(text, i), &a_file), NODE_NONE);
+	while (tree_next(t, NODE_ROOT, position, &n)) {
+		assert_string_equal(n.name, (numbered(text, seen), text));
+		assert_true(n.position > position);
+		position = n.position;
+		seen++;
+	}
+	assert_int_equal(seen, N);
+	/* As a second listing that began before would. */
+	assert_int_not_equal(tree_next(t, NODE_ROOT, 2500, &n), NODE_NONE);
+	assert_string_equal(n.name, "name2500");
+	tree_free(t);
+}
+
+static void a_renamed_node_keeps_its_number_and_children(void **state)
+{
+	struct tree *t = tree_new();
+	node_id folder = tree_add(t, NODE_ROOT, span_str("w"), &a_folder);
+	node_id file = tree_add(t, folder, span_str("Adam"), &a_file);
+	cleanup_buf struct buf path = {0};
+
+	(void)state;
+	assert_int_equal(tree_rename(t, folder, span_str("w.d")), 0);
+	assert_int_equal(tree_find(t, NODE_ROOT, span_str("w")), NODE_NONE);
+	assert_int_equal(tree_walk(t, NODE_ROOT, span_str("w.d/Adam")), file);
+	tree_path(t, NODE_ROOT, file, &path);
+	assert_true(span_is(buf_span(&path), "w.d/Adam"));
+	tree_free(t);
+}
+
+static void what_the_kernel_forgets_is_never_below_zero(void **state)
+{
+	struct tree *t = tree_new();
+	node_id file = tree_add(t, NODE_ROOT, span_str("x"), &a_file);
+	struct node n;
+
+	(void)state;
+	tree_remember(t, file, 3);
+	tree_forget(t, file, 1);
+	assert_true(tree_get(t, file, &n));
+	assert_int_equal(n.known, 2);
+	tree_forget(t, file, 10);
+	assert_true(tree_get(t, file, &n));
+	assert_int_equal(n.known, 0);
+	tree_forget(t, 12345, 1);
+	tree_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(children_are_found_by_name),
+		cmocka_unit_test(listing_keeps_the_order_and_resumes_anywhere),
+		cmocka_unit_test(a_renamed_node_keeps_its_number_and_children),
+		cmocka_unit_test(what_the_kernel_forgets_is_never_below_zero),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
