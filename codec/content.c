@@ -178,7 +178,7 @@ enum content_outcome content_close(struct content *c, bool for_write, struct err
 
 /* ---- what is seen of a tensor, open or not ---- */
 
-/* The content, if the tensor has one, for a look; it is given back with put_peek(). */
+/* The content, if the tensor has one, for a look; to be let go. */
 static struct content *peek(struct model *m, const struct tensor *t)
 {
 	struct content *c;
@@ -193,7 +193,15 @@ static struct content *peek(struct model *m, const struct tensor *t)
 	return c;
 }
 
-static void put_peek(struct content *c)
+void content_hold(struct content *c)
+{
+	pthread_mutex_lock(&c->model->contents);
+	c->handles++;
+	pthread_mutex_unlock(&c->model->contents);
+	content_lock(c);
+}
+
+void content_let_go(struct content *c)
 {
 	struct model *m = c->model;
 
@@ -211,7 +219,7 @@ uint64_t content_size(struct model *m, const struct tensor *t)
 	if (!c)
 		return tensor_size(t);
 	size = content_seen(c);
-	put_peek(c);
+	content_let_go(c);
 	return size;
 }
 
@@ -223,7 +231,7 @@ bool content_edited(struct model *m, const struct tensor *t)
 	if (!c)
 		return false;
 	edited = c->overlay != NULL;
-	put_peek(c);
+	content_let_go(c);
 	return edited;
 }
 
@@ -237,7 +245,7 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 	edited = c->mtime.tv_sec != 0;
 	if (edited)
 		*ret = c->mtime;
-	put_peek(c);
+	content_let_go(c);
 	return edited;
 }
 
@@ -255,7 +263,7 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 		content_incomplete(c, err);
 		drop_draft(c);
 	}
-	put_peek(c);
+	content_let_go(c);
 	return had;
 }
 

@@ -75,6 +75,12 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 void content_lock(struct content *c);
 void content_unlock(struct content *c);
+/*
+ * The same, and the content stays even if its last handle is closed meanwhile: a program may
+ * close a file as soon as its READ is answered, which is before we unlock.
+ */
+void content_hold(struct content *c);
+void content_let_go(struct content *c);
 /* How many bytes are seen. The content is locked. */
 uint64_t content_seen(const struct content *c);
 /* The same bytes, copied. -EIO, -ESTALE. The second one is for who has locked the content. */

@@ -14,7 +14,7 @@ static inline bool utf8_take(struct span *s, uint32_t *ret)
 	size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
 	uint32_t v = more == 0 ? c : c & (0x3fu >> more);
 
-	if (more >= s->n) {
+	if (more > 3 || more >= s->n) {
 		*s = span_skip(*s, 1);
 		return false;
 	}

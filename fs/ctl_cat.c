@@ -101,18 +101,17 @@ static int copy_tensor(struct handle *h, struct error *err)
 
 static int copy_other(struct handle *h, struct error *err)
 {
-	struct iovec pieces[HANDLE_PIECES];
+	struct reading part;
 	uint64_t at = 0;
 	int n;
 
-	while ((n = handle_read(h, at, 1 << 20, pieces, err)) > 0) {
-		for (int i = 0; i < n; i++) {
-			if (fwrite(pieces[i].iov_base, 1, pieces[i].iov_len, stdout) !=
-			    pieces[i].iov_len)
-				return error_errno(err, "standard output");
-			at += pieces[i].iov_len;
-		}
-		handle_read_end(h);
+	while ((n = handle_read(h, at, 1 << 20, &part, err)) > 0) {
+		const struct iovec *piece = &part.pieces[0];
+
+		if (fwrite(piece->iov_base, 1, piece->iov_len, stdout) != piece->iov_len)
+			return error_errno(err, "standard output");
+		at += piece->iov_len;
+		handle_read_end(&part);
 	}
 	return n;
 }

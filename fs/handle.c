@@ -133,46 +133,50 @@ static int read_copied(struct handle *h, uint64_t offset, size_t n, struct iovec
 	return r < 0 ? r : 1;
 }
 
-static int read_content(struct handle *h, uint64_t offset, size_t size, struct iovec *pieces,
+static int read_content(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
 			struct error *err)
 {
+	struct content *c = h->content;
 	uint64_t end;
 	int r = 0;
 
-	content_lock(h->content);
-	end = content_seen(h->content);
+	content_hold(c);
+	end = content_seen(c);
 	if (offset < end) {
 		size = size < end - offset ? size : (size_t)(end - offset);
-		r = content_read(h->content, offset, size, pieces, HANDLE_PIECES);
+		r = content_read(c, offset, size, ret->pieces, HANDLE_PIECES);
 		if (r == -E2BIG)
-			r = read_copied(h, offset, size, pieces, err);
+			r = read_copied(h, offset, size, ret->pieces, err);
 	}
 	if (r < 0)
-		content_unlock(h->content);
+		content_let_go(c);
+	else
+		ret->held = c;
 	return r;
 }
 
-int handle_read(struct handle *h, uint64_t offset, size_t size, struct iovec pieces[HANDLE_PIECES],
+int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
 		struct error *err)
 {
+	ret->held = NULL;
 	if (size > REQUEST_MAX)
 		size = REQUEST_MAX;
 	if (h->content)
-		return read_content(h, offset, size, pieces, err);
+		return read_content(h, offset, size, ret, err);
 	if (h->fd >= 0)
-		return read_asset(h, offset, size, &pieces[0]);
+		return read_asset(h, offset, size, &ret->pieces[0]);
 	if (offset >= h->text.n)
 		return 0;
 	if (size > h->text.n - offset)
 		size = h->text.n - (size_t)offset;
-	pieces[0] = (struct iovec){h->text.p + offset, size};
+	ret->pieces[0] = (struct iovec){h->text.p + offset, size};
 	return 1;
 }
 
-void handle_read_end(struct handle *h)
+void handle_read_end(struct reading *r)
 {
-	if (h->content)
-		content_unlock(h->content);
+	if (r->held)
+		content_let_go(r->held);
 }
 
 int handle_flush(struct handle *h, pid_t thread, struct error *err)

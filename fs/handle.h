@@ -38,14 +38,21 @@ int handle_open(struct view *v, node_id id, bool for_write, bool truncate, pid_t
  */
 enum content_outcome handle_close(struct handle *h);
 
+/* The bytes of one answer. */
+struct reading {
+	struct iovec pieces[HANDLE_PIECES];
+	struct content *held; /* what must not go before they were handed over; or NULL */
+};
+
 /*
  * Finds the bytes at offset, at most size of them and none behind the end: the number of pieces,
- * 0 at the end. They are to be handed to the kernel and never read, before handle_read_end(),
- * which is called if the result is not negative.
+ * 0 at the end. They are to be handed to the kernel and never read. Then, if the result was not
+ * negative, comes handle_read_end(), which does not need the handle any more: it may have been
+ * closed as soon as the kernel had its answer.
  */
-int handle_read(struct handle *h, uint64_t offset, size_t size, struct iovec pieces[HANDLE_PIECES],
+int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
 		struct error *err);
-void handle_read_end(struct handle *h);
+void handle_read_end(struct reading *r);
 
 /*
  * A close() by some program: judges a draft. CONTENT_ACCEPTED, CONTENT_SAME, or -EINVAL if it is

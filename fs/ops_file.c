@@ -86,22 +86,22 @@ static void open_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void read_(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		  struct fuse_file_info *fi)
 {
-	struct iovec pieces[HANDLE_PIECES];
-	struct error err = {""};
 	struct handle *h = open_handle(fi);
+	struct error err = {""};
+	struct reading reading;
 	int n;
 
 	if (!h) {
 		conversation_read(open_file(fi)->talk, req, size);
 		return;
 	}
-	n = handle_read(h, (uint64_t)offset, size, pieces, &err);
+	n = handle_read(h, (uint64_t)offset, size, &reading, &err);
 	if (n < 0) {
 		reply_error(req, (node_id)ino, n, &err);
 		return;
 	}
-	fuse_reply_iov(req, pieces, n);
-	handle_read_end(h);
+	fuse_reply_iov(req, reading.pieces, n);
+	handle_read_end(&reading);
 }
 
 static void do_write(struct edit_call *call)

@@ -1,5 +1,8 @@
 #include "support.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "codec/crc32c.h"
 #include "codec/journal.h"
 #include "codec/pbwire.h"
@@ -242,6 +245,38 @@ TEST(every_bit_flipped)
 	}
 }
 
+/* How large files may grow; the signal that comes with it is not wanted. */
+static void limit_files(rlim_t size)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A frame of which only a part could be written is taken back, and the next one is good. */
+TEST(torn_appends_are_taken_back)
+{
+	cleanup_buf struct buf content = {0};
+	struct journal j;
+	struct error err = {0};
+	uint64_t end;
+
+	create(&j, 2);
+	end = j.end;
+	limit_files(end + 10);
+	assert_refused(append(&j, 3, &err), -EFBIG, &err, "journal: File too large");
+	limit_files(RLIM_INFINITY);
+	folder_read(&folder, "journal", &content);
+	assert_int_equal(content.n, end);
+	assert_int_equal(append(&j, 3, &err), 0);
+	journal_close(&j);
+	open_with(&j, 3);
+	journal_close(&j);
+}
+
 TEST(cut_by_hand)
 {
 	struct journal j;
@@ -368,6 +403,7 @@ int main(void)
 		WITH_FOLDER(torn_tails_are_cut),
 		WITH_FOLDER(what_a_torn_frame_hid_stays_hidden),
 		WITH_FOLDER(every_bit_flipped),
+		WITH_FOLDER(torn_appends_are_taken_back),
 		WITH_FOLDER(cut_by_hand),
 		WITH_FOLDER(no_journal_of_ours),
 		WITH_FOLDER(unknown_kinds_are_refused),

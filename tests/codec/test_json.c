@@ -264,6 +264,8 @@ TEST(escapes_are_undone)
 	}
 }
 
+#define FFFD "\\ufffd"
+
 /* As Python's json.dumps spells them. */
 static const struct {
 	const char *hex, *text;
@@ -282,6 +284,9 @@ static const struct {
 	{"eda080", "\"\\ufffd\\ufffd\\ufffd\""},
 	{"f4908080", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
 	{"ff", "\"\\ufffd\""},
+	/* more continuations than any character has, and a start that wants too many */
+	{"8c8c8c8c 8c8c8c8c 8c8c", "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "\""},
+	{"f8808080 80808080 8080", "\"" FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "\""},
 };
 
 TEST(strings_are_spelled_as_python_does)

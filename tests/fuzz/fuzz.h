@@ -13,12 +13,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 /* A promise; broken, it is a finding. */
-#define MUST(promise)                                                                              \
-	do {                                                                                       \
-		if (!(promise)) {                                                                  \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #promise);      \
-			abort();                                                                   \
-		}                                                                                  \
+#define MUST(promise)                                                                         \
+	do {                                                                                  \
+		if (!(promise)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #promise); \
+			abort();                                                              \
+		}                                                                             \
 	} while (0)
 
 /*

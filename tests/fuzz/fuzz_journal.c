@@ -1,6 +1,6 @@
 /*
- * A journal of edits to the small model, whose checksums are made to fit, and what its data file
- * holds behind its header. A commit that it has decided finds the other variant's index staged.
+ * The frames of a journal of edits to the small model, whose checksums are made to fit. A commit
+ * that they have decided finds the other variant's index staged.
  */
 #include "codec/data_file.h"
 #include "codec/edits.h"
@@ -8,22 +8,23 @@
 
 #define WORK "small.weightfs"
 
-static void write_work(struct span input)
+/* Has room for the regions that the seeds have, and for others. */
+static uint8_t data[DATA_HEADER + (128 << 10)] = "weightfs appended shard, version 1\n";
+
+static void write_work(struct span frames)
 {
-	cleanup_buf struct buf journal = {0}, data = {0}, staged = {0};
-	static const char head[] = "weightfs appended shard, version 1\n";
+	static struct buf staged; /* made once */
+	cleanup_buf struct buf journal = {0};
 
 	scratch_remove(WORK);
 	scratch_mkdir(WORK);
 	buf_add_str(&journal, "WFSJNL01");
-	buf_add(&journal, take_part(&input));
+	buf_add(&journal, frames);
 	reseal_frames(&journal, 8);
 	scratch_write(WORK "/journal", buf_span(&journal));
-	buf_add_str(&data, head);
-	memset(buf_extend(&data, DATA_HEADER - data.n), 0, DATA_HEADER - strlen(head));
-	buf_add(&data, input);
-	scratch_write(WORK "/data.0", buf_span(&data));
-	small_model_index(1, &staged);
+	scratch_write(WORK "/data.0", span_of(data, sizeof(data)));
+	if (!staged.n)
+		small_model_index(1, &staged);
 	scratch_write(WORK "/stage.0", buf_span(&staged));
 }
 

@@ -54,7 +54,8 @@ static void compare_pieces(struct content *c, uint64_t offset, struct span copie
 }
 
 /* Any part of it, at its place in the whole. */
-static void look_at_part(struct content *c, uint64_t offset, struct span whole, size_t from, size_t n)
+static void look_at_part(struct content *c, uint64_t offset, struct span whole, size_t from,
+			 size_t n)
 {
 	static uint8_t part[SEEN_MAX];
 

@@ -47,8 +47,8 @@ void reseal_table(struct buf *file)
 	for (int i = 0; i < 8; i++)
 		file->p[file->n - 8 + (size_t)i] = (uint8_t)(SSTABLE_MAGIC >> (8 * i));
 	footer = span_skip(buf_span(file), file->n - SSTABLE_FOOTER);
-	if (span_take_varint64(&footer, &skipped) < 0 || span_take_varint64(&footer, &skipped) < 0 ||
-	    !seal_block(file, &footer, &index))
+	if (span_take_varint64(&footer, &skipped) < 0 ||
+	    span_take_varint64(&footer, &skipped) < 0 || !seal_block(file, &footer, &index))
 		return;
 	seal_blocks(file, index);
 	/* A data block may lie over the index block: that one counts. */

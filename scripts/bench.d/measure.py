@@ -1,0 +1,180 @@
+"""Times of things done in turn, and the rows of the table that come of them."""
+
+import dataclasses
+import json
+import os
+import pwd
+import statistics
+import subprocess
+import sys
+import time
+
+MIB, GIB = 1 << 20, 1 << 30
+REQUEST = MIB
+
+
+class Skipped(Exception):
+    """Something that this machine cannot show, and why."""
+
+
+# -------------------------------------------------------------------------------- what is timed
+
+def interleave(rounds, *jobs):
+    """The medians of jobs done in turn, after one round that does not count.
+
+    A job is called without arguments and returns the seconds that count of it.
+    """
+    times = [[] for _ in jobs]
+    for _ in range(rounds + 1):
+        for job, taken in zip(jobs, times, strict=True):
+            taken.append(job())
+    for taken in times:
+        note(' '.join(f'{seconds:.4f}' for seconds in taken))
+    return [statistics.median(taken[1:]) for taken in times]
+
+
+def timed(action, prepare=None):
+    """A job; what prepares it does not count."""
+    def job():
+        if prepare:
+            prepare()
+        start = time.perf_counter()
+        action()
+        return time.perf_counter() - start
+    return job
+
+
+def note(text):
+    if 'WEIGHTFS_BENCH_TIMES' in os.environ:
+        print(f'    {text}', file=sys.stderr, flush=True)
+
+
+def read_through(path, block=REQUEST):
+    buffers = [bytearray(block)]
+    fd = os.open(path, os.O_RDONLY)
+    while os.readv(fd, buffers):
+        pass
+    os.close(fd)
+
+
+def read_at(path, offsets, block=4096):
+    """Reads blocks in the order given, none of them ahead."""
+    buffers = [bytearray(block)]
+    fd = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    for offset in offsets:
+        os.preadv(fd, buffers, offset)
+    os.close(fd)
+
+
+def evict(path):
+    """Drops a file's pages from the cache, and nobody else's."""
+    fd = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
+def run(*command, **options):
+    """Runs a program that has nothing to say unless it fails."""
+    command = [os.fspath(word) for word in command]
+    options = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.PIPE, **options}
+    done = subprocess.run(command, text=True, check=False, **options)
+    if done.returncode:
+        raise RuntimeError(f'{" ".join(command)}: exit {done.returncode}: {done.stderr.strip()}')
+    return done
+
+
+def spawn(*command):
+    """Runs a program with as little ado as possible."""
+    null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    command = [os.fspath(word) for word in command]
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=null)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise RuntimeError(f'{" ".join(command)}: exit {os.waitstatus_to_exitcode(status)}')
+
+
+def as_user(name, function):
+    """The result of function() in a process of that user."""
+    user = pwd.getpwnam(name)
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        become(user)
+        answer_and_exit(writable, function)
+    os.close(writable)
+    with open(readable, encoding='utf-8') as pipe:
+        answer = json.loads(pipe.read() or '{"error": "it died"}')
+    os.waitpid(pid, 0)
+    if 'error' in answer:
+        raise RuntimeError(f'as {name}: {answer["error"]}')
+    return answer['result']
+
+
+def become(user):
+    os.setgroups([])
+    os.setresgid(*[user.pw_gid] * 3)
+    os.setresuid(*[user.pw_uid] * 3)
+
+
+def answer_and_exit(fd, function):
+    try:
+        answer = {'result': function()}
+    except Exception as error:  # whatever it was, the parent tells it
+        answer = {'error': f'{type(error).__name__}: {error}'}
+    os.write(fd, json.dumps(answer).encode())
+    os._exit(0)
+
+
+# ------------------------------------------------------------------------------------- the rows
+
+def show_time(seconds):
+    if seconds is None:
+        return '-'
+    return f'{seconds * 1000:.1f} ms' if seconds < 1 else f'{seconds:.2f} s'
+
+
+def show_bytes(n):
+    return f'{n / MIB:.1f} MiB' if n >= MIB / 10 else f'{n / 1024:.1f} KiB'
+
+
+@dataclasses.dataclass
+class Row:
+    """A line of the table: what was done, natively and by us, and what that makes."""
+
+    name: str
+    native: str
+    ours: str
+    value: float
+    goal: float
+    at_most: bool = False
+    unit: str = ''
+
+    def reached(self):
+        return self.value <= self.goal if self.at_most else self.value >= self.goal
+
+    def cells(self):
+        sign = '<=' if self.at_most else '>='
+        return (self.name, self.native, self.ours, f'{self.value:.3g}{self.unit}',
+                f'{sign} {self.goal:.3g}{self.unit}', 'yes' if self.reached() else 'NO')
+
+
+def speed(name, native, ours, goal):
+    """Native time by ours: more is better."""
+    return Row(name, show_time(native), show_time(ours), native / ours, goal)
+
+
+def slowness(name, native, ours, goal):
+    """Our time by the native one: less is better."""
+    return Row(name, show_time(native), show_time(ours), ours / native, goal, at_most=True)
+
+
+def duration(name, ours, goal):
+    """A time that has nothing native beside it."""
+    return Row(name, '-', show_time(ours), ours * 1000, goal * 1000, at_most=True, unit=' ms')
+
+
+def volume(name, native, ours, goal):
+    """Bytes."""
+    return Row(name, '-' if native is None else show_bytes(native), show_bytes(ours),
+               ours / MIB, goal / MIB, at_most=True, unit=' MiB')

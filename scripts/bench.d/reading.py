@@ -1,0 +1,172 @@
+"""The rows of reading a tensor's bytes."""
+
+import contextlib
+import os
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import bundle
+from measure import (MIB, Skipped, as_user, duration, evict, interleave, read_at, read_through,
+                     run, spawn, speed, timed)
+from mounts import Mount, mounted, needs, needs_root, shard_of
+
+OTHER_USER = 'nobody'
+MAPPING = Path(__file__).with_name('mapping.py')
+
+
+def reader(path, prepare=None):
+    return timed(lambda: read_through(path), prepare)
+
+
+def cold_reader(path):
+    return reader(path, lambda: evict(path))
+
+
+def bindfs(bench, stack):
+    """A reader of the native copy through bindfs."""
+    folder = bench.native.parent
+    path = stack.enter_context(mounted(bench.path('mnt-bindfs'), 'bindfs', folder,
+                                       bench.path('mnt-bindfs')))
+    return cold_reader(path / bench.native.name)
+
+
+def squashfuse(bench, stack):
+    """A reader of the native copy in an image that is not compressed."""
+    image = bench.path('image')
+    if not image.exists():
+        run('mksquashfs', bench.native, image, '-noI', '-noD', '-noF', '-noX', '-quiet')
+    path = stack.enter_context(mounted(bench.path('mnt-squashfuse'), 'squashfuse_ll', image,
+                                       bench.path('mnt-squashfuse')))
+    return cold_reader(path / bench.native.name)
+
+
+RIVALS = {
+    'bindfs': (bindfs, 'bindfs', 1.5),
+    'squashfuse_ll': (squashfuse, 'mksquashfs', 4),
+}
+
+
+def cold(bench):
+    """sequential read, cold in the mount"""
+    needs_root()
+    missing = [name for name, (_, program, _) in RIVALS.items()
+               if not (shutil.which(name) and shutil.which(program))]
+    there = {name: rival for name, rival in RIVALS.items() if name not in missing}
+    with Mount(bench, bench.one) as mount, contextlib.ExitStack() as stack:
+        jobs = [reader(bench.native), cold_reader(mount.file('big'))]
+        jobs += [rival(bench, stack) for rival, _, _ in there.values()]
+        read_through(shard_of(bench.one))
+        native, ours, *theirs = interleave(bench.rounds, *jobs)
+    yield speed('sequential read, cold in the mount', native, ours, 0.22)
+    for (name, (_, _, goal)), taken in zip(there.items(), theirs, strict=True):
+        yield speed(f'  the same, against {name}', taken, ours, goal)
+    if missing:
+        raise Skipped(f'not against {", ".join(missing)}: not installed')
+
+
+def unprivileged(bench):
+    """the same, unprivileged"""
+    user = None if os.geteuid() else OTHER_USER
+    needs('fusermount3')
+    if user and not as_user(user, lambda: os.access('/dev/fuse', os.R_OK | os.W_OK)):
+        raise Skipped(f'{user} may not open /dev/fuse')
+    with Mount(bench, bench.one, user) as mount:
+        def both():
+            read_through(shard_of(bench.one))
+            return interleave(bench.rounds, reader(bench.native), cold_reader(mount.file('big')))
+        native, ours = as_user(user, both) if user else both()
+    yield speed('  the same, unprivileged', native, ours, 0.14)
+
+
+def cold_disk(bench):
+    """the same as root, shard cold on disk too"""
+    needs_root()
+    with Mount(bench, bench.one) as mount:
+        def prepare():
+            mount.unmount()  # what it has mapped stays in the cache
+            evict(shard_of(bench.one))
+            mount.mount()
+        native, ours = interleave(bench.rounds, cold_reader(bench.native),
+                                  reader(mount.file('big'), prepare))
+    yield speed('  the same, shard cold on disk too', native, ours, 0.70)
+
+
+def again(bench):
+    """re-read, third pass"""
+    with Mount(bench, bench.one) as mount:
+        path = mount.file('big')
+        for _ in range(2):
+            read_through(path)
+        for size, name, goal in ((MIB, '1 MiB', 0.65), (4096, '4 KiB', 0.95)):
+            native, ours = interleave(
+                bench.rounds, timed(lambda n=size: read_through(bench.native, n)),
+                timed(lambda n=size: read_through(path, n)))
+            yield speed(f're-read, third pass, {name} blocks', native, ours, goal)
+
+
+def numpy_python():
+    for python in (sys.executable, os.environ.get('WEIGHTFS_TF_PYTHON')):
+        with contextlib.suppress(RuntimeError, OSError):
+            if python:
+                run(python, '-c', 'import numpy')
+                return python
+    raise Skipped('needs NumPy, here or with $WEIGHTFS_TF_PYTHON')
+
+
+def mapped(bench):
+    """mmap and sum of floats, warm"""
+    python = numpy_python()
+    with Mount(bench, bench.one) as mount:
+        done = run(python, MAPPING, bench.rounds, bench.native, mount.file('big'), stdout=-1)
+    native, ours = map(float, done.stdout.split())
+    yield speed('mmap and sum of floats, warm', native, ours, 0.55)
+
+
+def scattered(bench):
+    """random 4 KiB reads"""
+    pages = random.Random(1).sample(range(bench.size // 4096), bench.size // 4096 // 8)
+    offsets = [page * 4096 for page in pages]
+    with Mount(bench, bench.one) as mount:
+        path = mount.file('big')
+
+        def random_reader(which, prepare=None):
+            return timed(lambda: read_at(which, offsets), prepare)
+        read_through(bench.native)
+        native, ours = interleave(bench.rounds, random_reader(bench.native),
+                                  random_reader(path, lambda: evict(path)))
+        yield speed('random 4 KiB reads, cold', native, ours, 0.08)
+        read_through(path)
+        native, ours = interleave(bench.rounds, random_reader(bench.native), random_reader(path))
+        yield speed('random 4 KiB reads, warm', native, ours, 0.75)
+
+
+FIRST_VALUE = 'import sys, tensorflow as tf;' \
+    'print(tf.train.load_checkpoint(sys.argv[1]).get_tensor("small")[0])'
+
+
+def first_value(bench):
+    """first value, process start included, against TensorFlow"""
+    python = os.environ.get('WEIGHTFS_TF_PYTHON')
+    if not python:
+        raise Skipped('needs a Python with TensorFlow, by $WEIGHTFS_TF_PYTHON')
+    with Mount(bench, bench.one) as mount:
+        def ours():
+            spawn(*mount.command())
+            spawn('od', '-An', '-tf4', '-N4', mount.file('small'))
+        theirs, ours = interleave(
+            bench.rounds, timed(lambda: run(python, '-c', FIRST_VALUE, bench.one)),
+            timed(ours, mount.unmount))
+    yield speed('first value, process start included; TensorFlow', theirs, ours, 100)
+
+
+def check(bench):
+    """weightctl check, hot"""
+    program, size = bench.build / 'weightctl', shard_of(bench.one).stat().st_size
+    if 'sse4_2' not in Path('/proc/cpuinfo').read_text():
+        raise Skipped('needs a processor with SSE4.2')
+    data = shard_of(bench.pieces)
+    native, ours = interleave(bench.rounds, reader(data),
+                              timed(lambda: spawn(program, 'check', bench.pieces)))
+    yield throughput(native, ours, size)

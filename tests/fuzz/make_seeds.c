@@ -1,0 +1,306 @@
+/*
+ * Makes what the fuzz targets begin with: OUT/TARGET/FILE, from the models of tests/data (whole
+ * and broken ones), and journals of edits that are made here.
+ *
+ *	make_seeds DATA OUT STAMP
+ *
+ * STAMP is a file that is made at the end.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "codec/bundle.h"
+#include "codec/content.h"
+#include "codec/crc32c.h"
+#include "codec/edits.h"
+#include "codec/keras.h"
+#include "codec/pbwire.h"
+#include "codec/sstable.h"
+#include "codec/stored.h"
+#include "fuzz.h"
+#include "journal.pb-c.h"
+
+/* A big seed makes for slow runs, and shows nothing that a small one does not. */
+enum { SEED_MAX = 64 << 10 };
+
+static const char *data_folder, *out_folder;
+
+static void write_seed(const char *target, const char *name, struct span content)
+{
+	cleanup_buf struct buf path = {0};
+	size_t start;
+	FILE *f;
+
+	if (content.n > SEED_MAX)
+		return;
+	buf_printf(&path, "%s/%s", out_folder, target);
+	buf_add_u8(&path, 0);
+	MUST(mkdir((const char *)path.p, 0777) == 0 || errno == EEXIST);
+	path.p[path.n - 1] = '/';
+	start = path.n;
+	buf_add_str(&path, name);
+	buf_add_u8(&path, 0);
+	for (size_t i = start; i < path.n; i++)
+		if (path.p[i] == '/')
+			path.p[i] = '_';
+	f = fopen((const char *)path.p, "we");
+	MUST(f && fwrite(content.p, 1, content.n, f) == content.n && fclose(f) == 0);
+}
+
+/* The file of that path with another ending; empty if there is none. */
+static void read_beside(const char *path, size_t ending, const char *other, struct file *ret)
+{
+	cleanup_buf struct buf beside = {0};
+
+	buf_printf(&beside, "%.*s%s", (int)(strlen(path) - ending), path, other);
+	MUST(buf_error(&beside) == 0);
+	(void)file_read(AT_FDCWD, (const char *)beside.p, SEED_MAX, ret, NULL);
+}
+
+/* ---- of one file ---- */
+
+/* The object graph, where an index has one and its shard is at hand. */
+static void seed_graph(const char *name, struct span index, struct span shard)
+{
+	static const struct bundle_header header = {.shards = BUNDLE_SHARDS_MAX};
+	struct sstable_reader r;
+	struct arena arena = {0};
+	struct span key, value, stored, graph;
+	struct bundle_entry e;
+	struct strings s;
+	int res = sstable_open(&r, index, NULL);
+
+	while (res >= 0 && (res = sstable_next(&r, &key, &value, NULL)) > 0) {
+		if (!span_is(key, BUNDLE_GRAPH_KEY) ||
+		    bundle_decode_entry(value, &header, &arena, &e, NULL) < 0 ||
+		    span_slice(shard, e.extent.offset, e.extent.size, &stored) < 0 ||
+		    strings_open(&s, stored, 1, NULL) < 0)
+			continue;
+		if (strings_next(&s, &graph))
+			write_seed("graph", name, graph);
+	}
+	sstable_release(&r);
+	arena_release(&arena);
+}
+
+static void seed_bundle(const char *path, const char *name, struct span index)
+{
+	cleanup_file struct file shard = {0};
+	cleanup_buf struct buf both = {0};
+
+	read_beside(path, strlen("index"), "data-00000-of-00001", &shard);
+	add_part(&both, index);
+	buf_add(&both, buf_span(&shard.bytes));
+	write_seed("bundle", name, buf_span(&both));
+	seed_graph(name, index, buf_span(&shard.bytes));
+}
+
+static void seed_saved_model(const char *path, const char *name, struct span graph)
+{
+	cleanup_file struct file metadata = {0};
+	cleanup_buf struct buf both = {0};
+	struct span root;
+
+	read_beside(path, strlen("saved_model.pb"), "keras_metadata.pb", &metadata);
+	add_part(&both, graph);
+	buf_add(&both, buf_span(&metadata.bytes));
+	write_seed("saved_model", name, buf_span(&both));
+	if (keras_root_metadata(buf_span(&metadata.bytes), &root, NULL) > 0)
+		write_seed("json", name, root);
+}
+
+static int seed_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	cleanup_file struct file file = {0};
+	const char *name = path + strlen(data_folder) + 1;
+	struct span content;
+
+	(void)st;
+	(void)ftw;
+	if (type != FTW_F || file_read(AT_FDCWD, path, SEED_MAX, &file, NULL) < 0)
+		return 0;
+	content = buf_span(&file.bytes);
+	if (sstable_magic(content))
+		write_seed("sstable", name, content);
+	if (span_ends(span_str(path), span_str(".index")))
+		seed_bundle(path, name, content);
+	if (span_ends(span_str(path), span_str("/saved_model.pb")))
+		seed_saved_model(path, name, content);
+	if (span_ends(span_str(path), span_str(".json")))
+		write_seed("json", name, content);
+	return 0;
+}
+
+/* ---- journals ---- */
+
+/* What the journal is now, with more frames behind it. */
+static void seed_journal(const char *name, struct span more)
+{
+	cleanup_file struct file journal = {0};
+	cleanup_buf struct buf frames = {0};
+
+	MUST(file_read(scratch_fd(), "small.weightfs/journal", SEED_MAX, &journal, NULL) == 0);
+	buf_add(&frames, span_skip(buf_span(&journal.bytes), 8));
+	buf_add(&frames, more);
+	write_seed("journal", name, buf_span(&frames));
+}
+
+/* The frame of a record; the target sees to its checksums. */
+static void add_frame(struct buf *out, const Weightfs__Record *record)
+{
+	buf_add_le64(out, weightfs__record__get_packed_size(record));
+	buf_add_le32(out, 0);
+	pb_pack(record, out);
+	buf_add_le32(out, 0);
+}
+
+static void add_stage(struct buf *out)
+{
+	Weightfs__Stage__Name name = WEIGHTFS__STAGE__NAME__INIT, *names[] = {&name};
+	Weightfs__Stage stage = WEIGHTFS__STAGE__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	name.name = pb_data(span_str("small.data-00000-of-00002"));
+	name.inode = 42;
+	stage.n_names = 1;
+	stage.names = names;
+	record.kind_case = WEIGHTFS__RECORD__KIND_STAGE;
+	record.stage = &stage;
+	add_frame(out, &record);
+}
+
+static void fill_content(Weightfs__Content *to, unsigned variant)
+{
+	cleanup_buf struct buf index = {0};
+
+	small_model_index(variant, &index);
+	weightfs__content__init(to);
+	to->size = index.n;
+	to->crc32c = crc32c_extend(0, buf_span(&index));
+}
+
+static void add_intent(struct buf *out)
+{
+	Weightfs__Intent__Step replace = WEIGHTFS__INTENT__STEP__INIT;
+	Weightfs__Intent__Step remove = WEIGHTFS__INTENT__STEP__INIT;
+	Weightfs__Intent__Step *steps[] = {&replace, &remove};
+	Weightfs__Content before, after;
+	Weightfs__Intent intent = WEIGHTFS__INTENT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	fill_content(&before, 0);
+	fill_content(&after, 1);
+	replace.kind = WEIGHTFS__INTENT__STEP__KIND__REPLACE;
+	replace.name = pb_data(span_str("small.index"));
+	replace.staged = pb_data(span_str("stage.0"));
+	replace.before = &before;
+	replace.after = &after;
+	remove.kind = WEIGHTFS__INTENT__STEP__KIND__REMOVE;
+	remove.name = pb_data(span_str("small.data-00000-of-00001"));
+	remove.inode = 42;
+	intent.n_steps = 2;
+	intent.steps = steps;
+	record.kind_case = WEIGHTFS__RECORD__KIND_INTENT;
+	record.intent = &intent;
+	add_frame(out, &record);
+}
+
+static void add_abort(struct buf *out)
+{
+	Weightfs__Abort abort = WEIGHTFS__ABORT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	record.kind_case = WEIGHTFS__RECORD__KIND_ABORT;
+	record.abort = &abort;
+	add_frame(out, &record);
+}
+
+static void add_boot(struct buf *out)
+{
+	Weightfs__Boot boot = WEIGHTFS__BOOT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+
+	boot.boot_id = pb_data(span_str("00000000-0000-0000-0000-000000000000"));
+	record.kind_case = WEIGHTFS__RECORD__KIND_BOOT;
+	record.boot = &boot;
+	add_frame(out, &record);
+}
+
+static void seed_commits(void)
+{
+	cleanup_buf struct buf more = {0};
+
+	add_boot(&more);
+	seed_journal("other_boot", buf_span(&more));
+	buf_reset(&more);
+	add_stage(&more);
+	seed_journal("staged", buf_span(&more));
+	add_intent(&more);
+	seed_journal("decided", buf_span(&more));
+	add_abort(&more);
+	seed_journal("taken_back", buf_span(&more));
+}
+
+static struct content *open_tensor(struct model *m, const char *key)
+{
+	struct content *c;
+
+	MUST(content_open(m, model_find(m, span_str(key)), true, &c, NULL) == 0);
+	return c;
+}
+
+/* Edits as people make them, the journal looked at after each. */
+static void edit(struct model *m)
+{
+	uint8_t bytes[5000];
+	struct content *big = open_tensor(m, "big"), *z = open_tensor(m, "z");
+
+	memset(bytes, 0xa5, sizeof(bytes));
+	MUST(content_write(big, bytes, 10, 100, NULL) == 10);
+	seed_journal("written", (struct span){0});
+	MUST(content_write(big, bytes, sizeof(bytes), 8000, NULL) == sizeof(bytes));
+	MUST(content_truncate(z, 0, NULL) == 0);
+	MUST(content_write(z, bytes, 4, 0, NULL) == 4);
+	seed_journal("draft", (struct span){0});
+	MUST(content_write(z, bytes, 6, 4, NULL) == 6);
+	MUST(content_flush(z, NULL) == CONTENT_ACCEPTED);
+	seed_journal("accepted", (struct span){0});
+	MUST(edits_sync(m, NULL) == 0);
+	seed_journal("synced", (struct span){0});
+	seed_commits();
+	(void)content_close(big, true, NULL);
+	(void)content_close(z, true, NULL);
+}
+
+static void seed_journals(void)
+{
+	cleanup_model struct model *m = NULL;
+	struct error err = {0};
+	char prefix[96];
+
+	small_model_write();
+	snprintf(prefix, sizeof(prefix), "%s/small", scratch_path());
+	MUST(model_open(prefix, &m, &err) == 0);
+	look_at_model(m);
+	MUST(edits_init(m, &err) == 0);
+	edit(m);
+}
+
+int main(int argc, char **argv)
+{
+	FILE *stamp;
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: %s DATA OUT STAMP\n", argv[0]);
+		return 2;
+	}
+	data_folder = argv[1];
+	out_folder = argv[2];
+	MUST(mkdir(out_folder, 0777) == 0 || errno == EEXIST);
+	MUST(nftw(data_folder, seed_file, 16, FTW_PHYS) == 0);
+	seed_journals();
+	stamp = fopen(argv[3], "we");
+	MUST(stamp && fclose(stamp) == 0);
+	return 0;
+}

@@ -1,0 +1,225 @@
+"""The programs under test, and models mounted with them."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+DATA = TESTS / 'data'
+BUILD = Path(os.environ.get('WEIGHTFS_BUILD', TESTS.parent / 'build'))
+SANITIZED = os.environ.get('WEIGHTFS_SANITIZED') == '1'
+LIMIT = 240 if SANITIZED else 60  # seconds; what takes longer hangs
+CONNECTIONS = Path('/sys/fs/fuse/connections')
+
+FINE, FINDING, USAGE, NOT_MOUNTABLE, SAVE_FAILED, CHANGED, LEFT_OVER, BUSY = range(8)
+
+
+class Reports:
+    """What sanitizers have found: a daemon has no standard error, so they write files."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix='weightfs-reports-'))
+
+    def environment(self):
+        names = ('ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS')
+        return {name: f'{os.environ.get(name, "")}:log_path={self.folder}/report'
+                for name in names}
+
+    def take(self):
+        found = [path.read_text() for path in sorted(self.folder.iterdir())]
+        for path in self.folder.iterdir():
+            path.unlink()
+        return '\n'.join(found)
+
+
+reports = Reports() if SANITIZED else None
+
+
+def environment():
+    return {**os.environ, **(reports.environment() if reports else {}), 'LC_ALL': 'C.UTF-8'}
+
+
+def run(*command, timeout=LIMIT, **options):
+    """Runs a program to its end; one that hangs is killed, and fails the test."""
+    options = {'capture_output': True, 'text': True, 'errors': 'surrogateescape',
+               'env': environment(), **options}
+    return subprocess.run([os.fspath(word) for word in command], timeout=timeout, **options)
+
+
+def weightfs(*arguments, **options):
+    return run(BUILD / 'weightfs', *arguments, **options)
+
+
+def weightctl(*arguments, **options):
+    return run(BUILD / 'weightctl', *arguments, **options)
+
+
+def cat(model, name):
+    """The bytes of a tensor of the model on disk."""
+    done = weightctl('cat', model, name, text=False, errors=None)
+    assert done.returncode == FINE, done.stderr
+    return done.stdout
+
+
+def assert_sound(model):
+    done = weightctl('check', model)
+    assert done.returncode == FINE, done.stdout + done.stderr
+
+
+def bash(script, **options):
+    return run('bash', '-c', script, **options)
+
+
+def wait_until(condition, what, seconds=LIMIT):
+    """The first true value of condition()."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f'not in {seconds} s: {what}'
+        time.sleep(0.005)
+    return value
+
+
+def mount_number(path):
+    """The FUSE connection at the mountpoint (the uppermost), or None."""
+    found = None
+    for line in Path('/proc/self/mountinfo').read_text().splitlines():
+        fields = line.split(' ')
+        if fields[4] == os.fspath(path).replace(' ', '\\040'):
+            found = int(fields[2].split(':')[1])
+    return found
+
+
+def process_lives(pid):
+    try:
+        state = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in 'ZX'
+
+
+def work_folders(model):
+    root = Path(model) if Path(model).is_dir() else Path(model).parent
+    return [path for path in root.rglob('*.weightfs') if path.is_dir()]
+
+
+class Mount:
+    """A model, mounted on a fresh mountpoint; whoever leaves it saves and unmounts it.
+
+    A daemon that answers nothing is cut off after LIMIT seconds, so that a test fails and does
+    not hang.
+    """
+
+    def __init__(self, model, *options, at=None):
+        self.model = Path(model)
+        self.path = Path(at or tempfile.mkdtemp(prefix='weightfs-'))
+        self.logfile = Path(tempfile.mkstemp(prefix='weightfs-', suffix='.log')[1])
+        self.options = [*options, f'logfile={self.logfile}']
+        self.pid = self.watchdog = None
+        self.over = False  # unmounted, killed or given up: nothing is left to be saved
+
+    def __enter__(self):
+        done = weightfs(self.model, self.path, '-o', ','.join(self.options))
+        self.said = done.stderr
+        if done.returncode != FINE:
+            self._clean_up()
+            raise AssertionError(f'not mounted ({done.returncode}): {done.stderr}')
+        self._watch()
+        self.pid = self.status()['pid']
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None and not self.over:
+                code, said = self.unmount()
+                assert code == FINE, said
+        finally:
+            self._clean_up()
+
+    def file(self, path):
+        """The file of a variable."""
+        return self.path / 'variables' / path
+
+    def status(self):
+        return json.loads((self.path / '.weightfs/status').read_text())
+
+    def log(self):
+        return (self.path / '.weightfs/log').read_text()
+
+    def full_log(self):
+        """The log as it is, or was, on disk: also when the mount is gone."""
+        return self.logfile.read_text()
+
+    def pending(self):
+        return {entry['path'] for entry in self.status()['pending']}
+
+    def mounted(self):
+        return mount_number(self.path) is not None
+
+    def control(self, command):
+        """Writes a command; the errno is raised."""
+        fd = os.open(self.path / '.weightfs/control', os.O_WRONLY)
+        try:
+            os.write(fd, command.encode())
+        finally:
+            os.close(fd)
+
+    def commit(self):
+        self.control('commit\n')
+
+    def unmount(self):
+        """`weightfs -u`: the exit code, and what was said."""
+        done = weightfs('-u', self.path)
+        if done.returncode in (FINE, LEFT_OVER):
+            self.ended()
+        if done.returncode == FINE:
+            assert work_folders(self.model) == [], 'all was saved, but a work folder is left'
+        return done.returncode, done.stderr
+
+    def ended(self):
+        """Waits for the end of the daemon, whatever brings it about."""
+        wait_until(lambda: not process_lives(self.pid), 'the daemon has ended')
+        assert not self.mounted()
+        self.over = True
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        """SIGKILL; a dead mount stays."""
+        self.signal(signal.SIGKILL)
+        wait_until(lambda: not process_lives(self.pid), 'the daemon is dead')
+        self.over = True
+
+    def give_up(self):
+        """Leaves edits where they are: kills the daemon and detaches."""
+        self.kill()
+        self.detach()
+
+    def detach(self):
+        run('umount', '-l', self.path)
+
+    def _watch(self):
+        abort = CONNECTIONS / str(mount_number(self.path)) / 'abort'
+        self.watchdog = subprocess.Popen(
+            ['sh', '-c', f'timeout {LIMIT} cat; [ $? = 124 ] || exit 0; echo 1 >{abort}; exit 1'],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+
+    def _clean_up(self):
+        if self.mounted():
+            self.detach()
+        if self.pid:
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: not process_lives(self.pid), 'the daemon has ended', 5)
+        if self.pid and process_lives(self.pid):
+            os.kill(self.pid, signal.SIGKILL)
+        self.logfile.unlink(missing_ok=True)
+        if not self.mounted():
+            self.path.rmdir()
+        if self.watchdog:
+            self.watchdog.stdin.close()
+            assert self.watchdog.wait(LIMIT) == 0, f'the mount did not answer for {LIMIT} s'
