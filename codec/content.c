@@ -267,6 +267,24 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 	return had;
 }
 
+bool content_revert(struct model *m, struct tensor *t)
+{
+	struct content *c = peek(m, t);
+	bool had;
+
+	if (!c)
+		return false;
+	content_unlock(c);
+	content_lock_for_edit(c);
+	had = c->draft || c->overlay;
+	c->draft = region_free(c->draft);
+	c->overlay = region_free(c->overlay);
+	c->draft_size = c->keep = 0;
+	c->mtime = (struct timespec){0};
+	content_let_go(c);
+	return had;
+}
+
 /* ---- for commit and recovery ---- */
 
 bool content_rebase(struct content *c)

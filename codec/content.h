@@ -121,6 +121,9 @@ int content_flush(struct content *c, struct error *err);
  */
 bool content_give_up(struct model *m, struct tensor *t, struct error *err);
 
+/* Drops draft and overlay; true if there was one. Nobody edits meanwhile. */
+bool content_revert(struct model *m, struct tensor *t);
+
 /*
  * For the commit and the recovery, who know that nobody edits. content_rebase(): the overlay is
  * in the model now; the model's layout is locked for writing, and its contents. False: nobody

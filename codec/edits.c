@@ -11,7 +11,7 @@
 
 enum { JOURNAL_VERSION = 1 };
 
-int edits_init(struct model *m, struct error *err)
+int edits_init_unlocked(struct model *m)
 {
 	struct edits *e = calloc(1, sizeof(*e));
 
@@ -20,8 +20,19 @@ int edits_init(struct model *m, struct error *err)
 	*e = (struct edits){.model = m, .workfd = -1, .next_region = 1, .lockfd = -1};
 	pthread_mutex_init(&e->lock, NULL);
 	m->edits = e;
-	e->lockfd = m->n_base ? lock_model(m, err) : -1;
-	return m->n_base && e->lockfd < 0 ? e->lockfd : 0;
+	return 0;
+}
+
+int edits_init(struct model *m, struct error *err)
+{
+	int fd, r = edits_init_unlocked(m);
+
+	if (r < 0 || !m->n_base)
+		return r;
+	fd = lock_model(m, err);
+	if (fd >= 0)
+		m->edits->lockfd = fd;
+	return fd < 0 ? fd : 0;
 }
 
 struct edits *edits_free(struct edits *e)
@@ -58,6 +69,7 @@ static void stop(struct edits *e)
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
 	e->workfd = -1;
+	e->next_region = 1;
 }
 
 void edits_remove(struct model *m)

@@ -21,7 +21,7 @@ struct edits *edits_free(struct edits *e);
 struct recovery {
 	unsigned tensors; /* with edits, after the recovery */
 	unsigned dropped; /* drafts that no program was left to complete */
-	unsigned lost;	  /* edits that were not on stable storage in a power cut */
+	bool lost;	  /* edits that were not on stable storage in a power cut */
 	bool finished;	  /* a commit that was decided was carried through: the model on
 			   * disk is another one, and is to be loaded again */
 };
@@ -34,6 +34,26 @@ struct recovery {
  * -EACCES: the folder is another user's. -EBADMSG: damaged. err tells what to do.
  */
 int edits_recover(struct model *m, struct recovery *ret, struct error *err);
+/*
+ * Drops the edits that an earlier mount left behind; a commit that was decided is carried through
+ * first, if that is possible. -ENOTSUP: written by another version.
+ */
+int edits_discard(struct model *m, struct recovery *ret, struct error *err);
+
+/* What the work folder holds. */
+struct summary {
+	bool decided; /* a commit: the next mount carries it through */
+	bool foreign; /* edits for another state of the model */
+	unsigned drafts;
+};
+
+/*
+ * Looks at what an earlier mount left behind and changes nothing on disk; the edits are in the
+ * model's contents then (content_edited()). For a model of edits_init_unlocked().
+ */
+int edits_inspect(struct model *m, struct summary *ret, struct error *err);
+int edits_init_unlocked(struct model *m);
+
 /* True if the model has a work folder with a journal, whatever is in it. Changes nothing. */
 bool edits_exist(const struct model *m);
 

@@ -15,6 +15,7 @@ struct ctl_command {
 };
 
 extern const struct ctl_command ctl_ls, ctl_cat, ctl_check;
+extern const struct ctl_command ctl_status, ctl_commit, ctl_discard, ctl_recover; /* ctl_edits.c */
 
 /* Says how the command is used. EXIT_USAGE. */
 int ctl_usage(const struct ctl_command *c);

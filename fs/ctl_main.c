@@ -5,7 +5,9 @@
 #include "fs/log.h"
 #include "fs/open_model.h"
 
-static const struct ctl_command *const commands[] = {&ctl_ls, &ctl_cat, &ctl_check};
+static const struct ctl_command *const commands[] = {
+	&ctl_ls, &ctl_cat, &ctl_check, &ctl_status, &ctl_commit, &ctl_discard, &ctl_recover,
+};
 
 int ctl_usage(const struct ctl_command *c)
 {
@@ -38,7 +40,7 @@ static void help(void)
 	puts("usage: weightctl COMMAND ...\n\nLooks into TensorFlow models without mounting "
 	     "them.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-8s %-16s %s\n", commands[i]->name, commands[i]->arguments,
+		printf("  %-8s %-18s %s\n", commands[i]->name, commands[i]->arguments,
 		       commands[i]->what);
 	puts("\n  -h, --help     show this\n  -V, --version  show the version");
 }

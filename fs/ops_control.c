@@ -6,6 +6,7 @@
 
 #include "fs/log.h"
 #include "fs/ops_park.h"
+#include "fs/reply.h"
 #include "fs/saving.h"
 
 /* Without a descriptor of the asker, edits wait this long for its unmount. */
@@ -20,7 +21,9 @@ struct conversation {
 	size_t waiting_size;
 };
 
-enum command { COMMIT, UNMOUNT };
+enum command { COMMIT, SAVE, UNMOUNT, DISCARD, COMMANDS };
+
+static const char *const command_names[COMMANDS] = {"commit", "save", "unmount", "discard"};
 
 struct committer {
 	struct session *session;
@@ -128,8 +131,10 @@ static bool submit(struct committer *k, struct conversation *c, enum command com
 		k->answer = command == COMMIT ? req : NULL;
 		k->answer_size = size;
 		k->asker = fuse_req_ctx(req)->pid;
+		pthread_mutex_lock(&c->lock);
 		c->refs++;
 		c->busy = true;
+		pthread_mutex_unlock(&c->lock);
 		(void)!read(k->thaw, &old, sizeof(old)); /* one that had nothing to thaw */
 		pthread_cond_signal(&k->some);
 	}
@@ -145,27 +150,34 @@ static void thaw(struct committer *k)
 		log_line("control: %s", strerror(errno));
 }
 
-void conversation_write(struct conversation *c, fuse_req_t req, struct span command)
+static enum command command_of(struct span text)
+{
+	int i = 0;
+
+	while (i < COMMANDS && !span_is(text, command_names[i]))
+		i++;
+	return (enum command)i;
+}
+
+void conversation_write(struct conversation *c, fuse_req_t req, struct span text)
 {
 	struct committer *k = session_of(req)->committer;
-	size_t size = command.n;
+	enum command command;
+	size_t size = text.n;
 
-	if (command.n && command.p[command.n - 1] == '\n')
-		command.n--;
-	if (span_is(command, "thaw")) {
+	if (text.n && text.p[text.n - 1] == '\n')
+		text.n--;
+	command = command_of(text);
+	if (span_is(text, "thaw")) {
 		thaw(k);
 		fuse_reply_write(req, size);
-	} else if (span_is(command, "unmount")) {
-		if (submit(k, c, UNMOUNT, req, size))
-			fuse_reply_write(req, size);
-		else
-			fuse_reply_err(req, EBUSY);
-	} else if (span_is(command, "commit")) {
-		if (!submit(k, c, COMMIT, req, size))
-			fuse_reply_err(req, EBUSY);
-	} else {
-		log_line("control: unknown command '%s'", quote(command));
+	} else if (command == COMMANDS) {
+		log_line("control: unknown command '%s'", quote(text));
 		fuse_reply_err(req, EINVAL);
+	} else if (!submit(k, c, command, req, size)) {
+		fuse_reply_err(req, EBUSY);
+	} else if (command != COMMIT) {
+		fuse_reply_write(req, size);
 	}
 }
 
@@ -195,7 +207,7 @@ static void say_lines(struct conversation *c, struct span text)
 	}
 }
 
-static void carry_out(struct committer *k)
+static void save(struct committer *k)
 {
 	struct session *s = k->session;
 	cleanup_buf struct buf text = {0};
@@ -214,6 +226,32 @@ static void carry_out(struct committer *k)
 		stay_frozen(k, k->asker);
 	gate_open(&s->gate);
 	edit_resume(s);
+}
+
+/* The kernel is told when edits go on: it may be waiting for one that was put aside. */
+static void discard(struct committer *k)
+{
+	struct session *s = k->session;
+	node_id *changed;
+	size_t n;
+
+	gate_close(&s->gate);
+	discard_all(s->view, &changed, &n);
+	gate_open(&s->gate);
+	edit_resume(s);
+	for (size_t i = 0; i < n; i++)
+		notify_changed(s->notifier, changed[i]);
+	free(changed);
+	tell(k->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
+	     n == 1 ? "" : "s", EXIT_FINE);
+}
+
+static void carry_out(struct committer *k)
+{
+	if (k->command == DISCARD)
+		discard(k);
+	else
+		save(k);
 }
 
 static void *committer_main(void *context)

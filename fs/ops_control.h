@@ -4,10 +4,12 @@
  * Who opens it has a conversation of their own. A command is a line that is written:
  *
  *	commit		writes back. The write returns when that is done, with the error if it
- *failed unmount		writes back and keeps all edits waiting, so that an unmount that
- *follows finds nothing to do. The write returns at once; what is read then are lines "say TEXT" (to
- *be shown) and at last "exit CODE" (fs/exit.h) thaw		after that: edits may go on, there
- *will be no unmount
+ *failed save		the same, but the write returns at once; what is read then are lines "say
+ *TEXT" (to be shown) and at last "exit CODE" (fs/exit.h)
+ *	unmount		as save, and keeps all edits waiting, so that an unmount that follows finds
+ *			nothing to do
+ *	thaw		after that: edits may go on, there will be no unmount
+ *	discard		drops all edits; talks as save does
  *
  * After `unmount` edits wait until the unmount, a thaw, or the death of the asker.
  */

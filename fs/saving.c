@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "codec/commit.h"
+#include "codec/content.h"
 #include "fs/log.h"
 
 static enum exit_code report(struct buf *line, const struct model *m,
@@ -79,4 +80,34 @@ enum exit_code save_all(struct view *v, struct buf *out, int *ret_error)
 			worst = code;
 	}
 	return worst;
+}
+
+void discard_all(struct view *v, node_id **ret_changed, size_t *ret_n)
+{
+	size_t capacity = 0;
+
+	*ret_changed = NULL;
+	*ret_n = 0;
+	for (size_t i = 0; i < v->n_branches; i++) {
+		struct branch *b = v->branches[i];
+
+		if (!b->model->edits)
+			continue;
+		for (size_t k = 0; k < b->model->n_tensors; k++) {
+			node_id *grown;
+
+			if (!content_revert(b->model, &b->model->tensors[k]))
+				continue;
+			grown = vector_grow(*ret_changed, *ret_n, &capacity, sizeof(*grown));
+			if (!grown)
+				continue;
+			*ret_changed = grown;
+			grown[(*ret_n)++] = b->tensor_nodes[k];
+		}
+		edits_remove(b->model);
+	}
+	pthread_mutex_lock(&v->lock);
+	v->commit_failed = false;
+	pthread_mutex_unlock(&v->lock);
+	log_line("discarded the edits of %zu tensors", *ret_n);
 }

@@ -12,4 +12,10 @@
  */
 enum exit_code save_all(struct view *v, struct buf *out, int *ret_error);
 
+/*
+ * Drops every edit of every model; nobody edits meanwhile. The nodes whose bytes changed are added
+ * to *ret_changed, an array of *ret_n that the caller frees.
+ */
+void discard_all(struct view *v, node_id **ret_changed, size_t *ret_n);
+
 #endif

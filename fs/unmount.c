@@ -12,47 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "codec/buf.h"
+#include "codec/edits.h"
+#include "fs/control.h"
 #include "fs/exit.h"
 #include "fs/log.h"
 #include "fs/mounts.h"
 
 /* How long a daemon without anything to do may take to end. */
 enum { DAEMON_MS = 10000 };
-
-/* Sends a command to the daemon. */
-static int command(const char *path, const char *text, int flags)
-{
-	cleanup_buf struct buf control = {0};
-	int fd;
-
-	buf_printf(&control, "%s/.weightfs/control%c", path, 0);
-	fd = control.failed ? -1 : open((const char *)control.p, flags | O_CLOEXEC);
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		close_pointer(&fd);
-	return fd;
-}
-
-/* Shows what the daemon says, until its verdict: an exit code. */
-static int listen_to(int fd)
-{
-	cleanup_buf struct buf text = {0};
-	char part[4096];
-	ssize_t n;
-	int code = EXIT_SAVE_FAILED;
-
-	while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			buf_add(&text, span_of(part, (size_t)n));
-	buf_add_u8(&text, 0);
-	for (char *line, *rest = (char *)text.p; rest && (line = strsep(&rest, "\n"));) {
-		if (strncmp(line, "say ", 4) == 0)
-			say("weightfs: %s", line + 4);
-		else if (strncmp(line, "exit ", 5) == 0)
-			code = (int)strtol(line + 5, NULL, 10);
-	}
-	return code;
-}
 
 /* The daemon's process, from the status; 0 if it cannot be told. */
 static pid_t daemon_of(const char *path)
@@ -136,7 +103,7 @@ static void name_holders(const char *path)
 		char name[64] = "", file[300];
 		FILE *f;
 
-		if (!what)
+		if (!what || strtol(entry->d_name, NULL, 10) == getpid())
 			continue;
 		snprintf(file, sizeof(file), "/proc/%s/comm", entry->d_name);
 		f = fopen(file, "re");
@@ -166,7 +133,7 @@ static int take_down(const char *path)
 
 	if (r == 0)
 		return EXIT_FINE;
-	fd = command(path, "thaw", O_WRONLY);
+	fd = control_send(path, "thaw");
 	close_pointer(&fd);
 	say("weightfs: not unmounted: %s", err.text);
 	name_holders(path);
@@ -176,7 +143,7 @@ static int take_down(const char *path)
 /* Has the daemon write back, and shows what it says. The result is its exit code. */
 static int save(const char *path)
 {
-	int code, fd = command(path, "unmount\n", O_RDWR);
+	int code, fd = control_send(path, "unmount");
 
 	if (fd < 0 && errno == EROFS)
 		return EXIT_FINE; /* a read-only mount has nothing to write */
@@ -184,7 +151,7 @@ static int save(const char *path)
 		say("weightfs: %s: the daemon does not listen: %s", path, strerror(errno));
 		return errno == EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
 	}
-	code = listen_to(fd);
+	code = control_listen(fd);
 	close(fd);
 	return code;
 }
@@ -214,17 +181,29 @@ static int unmount_live(const char *path)
 }
 
 /* A dead mount has nothing to say; what it held is in the work folder. */
-static int unmount_dead(const char *path, const char *model)
+static int unmount_dead(const char *path, const char *source)
 {
+	cleanup_model struct model *m = NULL;
 	struct error err = {""};
 
 	if (mount_undo(path, true, &err) < 0) {
 		say("weightfs: %s", err.text);
 		return EXIT_BUSY;
 	}
-	say("weightfs: the daemon of %s had died; detached it. If there were edits of %s they are "
-	    "kept: mount it again to go on, or to save them",
-	    path, model);
+	if (model_open(source, &m, &err) < 0) {
+		say("weightfs: the daemon of %s had died; detached it. Its model cannot be opened: "
+		    "%s",
+		    path, err.text);
+		return EXIT_SAVE_FAILED;
+	}
+	if (!edits_exist(m)) {
+		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
+		return EXIT_FINE;
+	}
+	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %s/%s: mount "
+	    "%s "
+	    "again to go on, or 'weightctl commit' it",
+	    path, m->place.root, m->work, source);
 	return EXIT_SAVE_FAILED;
 }
 
@@ -235,12 +214,13 @@ int unmount(const char *mountpoint)
 	struct mount m = {0};
 	struct stat st;
 
-	if (path)
-		m = mount_find(path);
+	if (!path) {
+		say("weightfs: %s", err.text);
+		return EXIT_USAGE;
+	}
+	m = mount_find(path);
 	if (!m.found) {
-		say("weightfs: %s", path ? "" : err.text);
-		if (path)
-			say("weightfs: %s is no mount of weightfs", path);
+		say("weightfs: %s is no mount of weightfs", path);
 		return EXIT_USAGE;
 	}
 	if (stat(path, &st) < 0 && errno == ENOTCONN)

@@ -86,7 +86,7 @@ def run(*command, **options):
 
 def spawn(*command):
     """Runs a program with as little ado as possible."""
-    null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
     command = [os.fspath(word) for word in command]
     pid = os.posix_spawnp(command[0], command, os.environ, file_actions=null)
     _, status = os.waitpid(pid, 0)
@@ -109,6 +109,14 @@ def as_user(name, function):
     if 'error' in answer:
         raise RuntimeError(f'as {name}: {answer["error"]}')
     return answer['result']
+
+
+def user_options(name):
+    """What subprocess.run() needs to run something as become() does."""
+    if not name:
+        return {}
+    user = pwd.getpwnam(name)
+    return {'user': user.pw_uid, 'group': user.pw_gid, 'extra_groups': []}
 
 
 def become(user):
@@ -172,6 +180,13 @@ def slowness(name, native, ours, goal):
 def duration(name, ours, goal):
     """A time that has nothing native beside it."""
     return Row(name, '-', show_time(ours), ours * 1000, goal * 1000, at_most=True, unit=' ms')
+
+
+def throughput(name, native, ours, size, goal):
+    """Bytes a second in each of two threads, where there are two processors."""
+    threads = min(2, os.cpu_count())
+    return Row(name, show_time(native), show_time(ours), size / GIB / ours / threads, goal,
+               unit=' GiB/s')
 
 
 def volume(name, native, ours, goal):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import bundle
-from measure import GIB, MIB, Skipped, run
+from measure import GIB, MIB, Skipped, run, user_options
 
 PAD = 12344  # what the tensors of a real model begin at is no multiple of anything
 
@@ -44,11 +44,11 @@ class Bench:
 
     @functools.cached_property
     def pieces(self):
-        """The bytes of `one`, or most of them, as tensors of 16 MiB."""
+        """The bytes of `one` as tensors of 16 MiB."""
         prefix = self.path('pieces')
         os.link(shard_of(self.one), shard_of(prefix))
-        n = self.size // (16 * MIB) - 1
-        bundle.write_index(prefix, {'a': PAD} | {f'b/{i:02}': 16 * MIB for i in range(n)})
+        parts = {f'b/{i:02}': 16 * MIB for i in range(self.size // (16 * MIB))}
+        bundle.write_index(prefix, {'a': PAD} | parts)
         return prefix
 
     @functools.cached_property
@@ -175,10 +175,10 @@ class Mount:
         return self.bench.build / 'weightfs', self.prefix, self.path, '-o', f'logfile={self.log}'
 
     def mount(self):
-        run(*self.command(), user=self.user)
+        run(*self.command(), **user_options(self.user))
 
     def unmount(self):
-        run(self.bench.build / 'weightfs', '-u', self.path, user=self.user)
+        run(self.bench.build / 'weightfs', '-u', self.path, **user_options(self.user))
 
     def remount(self):
         self.unmount()

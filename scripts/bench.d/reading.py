@@ -4,12 +4,13 @@ import contextlib
 import os
 import random
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import bundle
-from measure import (MIB, Skipped, as_user, duration, evict, interleave, read_at, read_through,
-                     run, spawn, speed, timed)
+from measure import (MIB, Skipped, as_user, evict, interleave, read_at, read_through, run, spawn,
+                     speed, throughput, timed)
 from mounts import Mount, mounted, needs, needs_root, shard_of
 
 OTHER_USER = 'nobody'
@@ -72,10 +73,13 @@ def unprivileged(bench):
     needs('fusermount3')
     if user and not as_user(user, lambda: os.access('/dev/fuse', os.R_OK | os.W_OK)):
         raise Skipped(f'{user} may not open /dev/fuse')
+    jobs = [reader(bench.native)]
     with Mount(bench, bench.one, user) as mount:
+        jobs.append(cold_reader(mount.file('big')))
+
         def both():
             read_through(shard_of(bench.one))
-            return interleave(bench.rounds, reader(bench.native), cold_reader(mount.file('big')))
+            return interleave(bench.rounds, *jobs)
         native, ours = as_user(user, both) if user else both()
     yield speed('  the same, unprivileged', native, ours, 0.14)
 
@@ -119,7 +123,8 @@ def mapped(bench):
     """mmap and sum of floats, warm"""
     python = numpy_python()
     with Mount(bench, bench.one) as mount:
-        done = run(python, MAPPING, bench.rounds, bench.native, mount.file('big'), stdout=-1)
+        done = run(python, MAPPING, str(bench.rounds), bench.native, mount.file('big'),
+                   stdout=subprocess.PIPE)
     native, ours = map(float, done.stdout.split())
     yield speed('mmap and sum of floats, warm', native, ours, 0.55)
 
@@ -163,10 +168,9 @@ def first_value(bench):
 
 def check(bench):
     """weightctl check, hot"""
-    program, size = bench.build / 'weightctl', shard_of(bench.one).stat().st_size
     if 'sse4_2' not in Path('/proc/cpuinfo').read_text():
         raise Skipped('needs a processor with SSE4.2')
-    data = shard_of(bench.pieces)
+    program, data = bench.build / 'weightctl', shard_of(bench.pieces)
     native, ours = interleave(bench.rounds, reader(data),
                               timed(lambda: spawn(program, 'check', bench.pieces)))
-    yield throughput(native, ours, size)
+    yield throughput('weightctl check, hot, a thread', native, ours, bench.size, 6)

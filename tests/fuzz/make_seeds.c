@@ -22,7 +22,7 @@
 #include "journal.pb-c.h"
 
 /* A big seed makes for slow runs, and shows nothing that a small one does not. */
-enum { SEED_MAX = 64 << 10 };
+enum { SEED_MAX = 64 << 10, JSON_MAX = 16 << 10 };
 
 static const char *data_folder, *out_folder;
 
@@ -48,14 +48,14 @@ static void write_seed(const char *target, const char *name, struct span content
 	MUST(f && fwrite(content.p, 1, content.n, f) == content.n && fclose(f) == 0);
 }
 
-/* The file of that path with another ending; empty if there is none. */
-static void read_beside(const char *path, size_t ending, const char *other, struct file *ret)
+/* The only shard of an index; empty if there are others. */
+static void read_shard(const char *path, struct file *ret)
 {
-	cleanup_buf struct buf beside = {0};
+	cleanup_buf struct buf name = {0};
 
-	buf_printf(&beside, "%.*s%s", (int)(strlen(path) - ending), path, other);
-	MUST(buf_error(&beside) == 0);
-	(void)file_read(AT_FDCWD, (const char *)beside.p, SEED_MAX, ret, NULL);
+	buf_printf(&name, "%.*s.data-00000-of-00001", (int)(strlen(path) - strlen(".index")), path);
+	MUST(buf_error(&name) == 0);
+	(void)file_read(AT_FDCWD, (const char *)name.p, SEED_MAX, ret, NULL);
 }
 
 /* ---- of one file ---- */
@@ -89,24 +89,24 @@ static void seed_bundle(const char *path, const char *name, struct span index)
 	cleanup_file struct file shard = {0};
 	cleanup_buf struct buf both = {0};
 
-	read_beside(path, strlen("index"), "data-00000-of-00001", &shard);
+	read_shard(path, &shard);
 	add_part(&both, index);
 	buf_add(&both, buf_span(&shard.bytes));
 	write_seed("bundle", name, buf_span(&both));
+	write_seed("commit", name, buf_span(&both));
 	seed_graph(name, index, buf_span(&shard.bytes));
 }
 
-static void seed_saved_model(const char *path, const char *name, struct span graph)
+/* saved_model.pb is mostly too big beside its metadata: each is a seed of its own. */
+static void seed_saved_model(const char *name, struct span graph, struct span metadata)
 {
-	cleanup_file struct file metadata = {0};
 	cleanup_buf struct buf both = {0};
 	struct span root;
 
-	read_beside(path, strlen("saved_model.pb"), "keras_metadata.pb", &metadata);
 	add_part(&both, graph);
-	buf_add(&both, buf_span(&metadata.bytes));
+	buf_add(&both, metadata);
 	write_seed("saved_model", name, buf_span(&both));
-	if (keras_root_metadata(buf_span(&metadata.bytes), &root, NULL) > 0)
+	if (keras_root_metadata(metadata, &root, NULL) > 0)
 		write_seed("json", name, root);
 }
 
@@ -126,11 +126,24 @@ static int seed_file(const char *path, const struct stat *st, int type, struct F
 	if (span_ends(span_str(path), span_str(".index")))
 		seed_bundle(path, name, content);
 	if (span_ends(span_str(path), span_str("/saved_model.pb")))
-		seed_saved_model(path, name, content);
-	if (span_ends(span_str(path), span_str(".json")))
+		seed_saved_model(name, content, (struct span){0});
+	if (span_ends(span_str(path), span_str("/keras_metadata.pb")))
+		seed_saved_model(name, span_of("\x08\x01\x12\x00", 4), content);
+	if (span_ends(span_str(path), span_str(".json")) && content.n < JSON_MAX)
 		write_seed("json", name, content);
 	return 0;
 }
+
+/* What Keras wraps around values, and numbers as Python spells them. */
+static const char wrapped[] = "{\"class_name\": \"Functional\", \"keras_version\": \"2.12.0\", "
+			      "\"backend\": \"tensorflow\",\n"
+			      "\"model_config\": {\"class_name\": \"Functional\", \"config\": "
+			      "{\"name\": \"m\\u00fc\", \"layers\": [{\n"
+			      "\"shape\": {\"class_name\": \"TensorShape\", \"items\": [null, 3]}, "
+			      "\"shared_object_id\": 7,\n"
+			      "\"pair\": {\"class_name\": \"__tuple__\", \"items\": [1e-07, NaN, "
+			      "-Infinity, 9223372036854775808]},\n"
+			      "\"any\": {\"class_name\": \"TensorShape\", \"items\": null}}]}}}";
 
 /* ---- journals ---- */
 
@@ -298,6 +311,7 @@ int main(int argc, char **argv)
 	data_folder = argv[1];
 	out_folder = argv[2];
 	MUST(mkdir(out_folder, 0777) == 0 || errno == EEXIST);
+	write_seed("json", "wrapped", span_str(wrapped));
 	MUST(nftw(data_folder, seed_file, 16, FTW_PHYS) == 0);
 	seed_journals();
 	stamp = fopen(argv[3], "we");

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from models import FLOAT, INT32, UINT8, write_bundle
-from mounting import DATA, Mount, reports
+from models import FLOAT, INT32, UINT8, Sparse, write_bundle
+from mounting import DATA, Mount, reports, run
 
 CI = os.environ.get('CI') == 'true'
 
@@ -58,7 +58,7 @@ def random_tensors():
     return {
         'bytes': (UINT8, (10007,), rng.randbytes(10007)),
         'empty': (FLOAT, (0, 3), b''),
-        'large': (UINT8, (3 << 20 | 5,), rng.randbytes(3 << 20 | 5)),
+        'large': (UINT8, (1_250_005,), rng.randbytes(1_250_005)),
         'page': (FLOAT, (32, 32), rng.randbytes(4096)),
         'pages': (FLOAT, (4, 1024), rng.randbytes(16384)),
         'tiny': (INT32, (5,), rng.randbytes(20)),
@@ -87,3 +87,34 @@ def mount(plain):
     """The same, mounted."""
     with Mount(plain) as mounted:
         yield mounted
+
+
+@pytest.fixture(scope='session')
+def large_tensors():
+    """66 MiB, as many tensors; over 64 MiB a commit adds a shard and copies none."""
+    rng = random.Random(2)
+    return {f'block/{i:02d}': (FLOAT, (256, 1024), Sparse(rng.randbytes(500), (1 << 20) - 1000,
+                                                          rng.randbytes(500)))
+            for i in range(66)}
+
+
+@pytest.fixture
+def large(large_tensors, tmp_path):
+    (tmp_path / 'large').mkdir()
+    return write_bundle(tmp_path / 'large/large', large_tensors)
+
+
+@pytest.fixture
+def small_disk(tmp_path, root):
+    """A function: a file system of so many KiB; another call changes its size."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+
+    def mount(kib):
+        remount = 'remount,' if os.path.ismount(folder) else ''
+        done = run('mount', '-t', 'tmpfs', '-o', f'{remount}size={kib}k', 'tmpfs', folder)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    yield mount
+    run('umount', '-l', folder)

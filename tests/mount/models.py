@@ -1,6 +1,7 @@
 """What is in the test models: the truth about them, their bundles, and bundles of our own."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from mounting import DATA
 
 sys.path.insert(0, os.fspath(DATA))
-from make_broken import FLOAT, Model, block, crc32c, entry_of, masked  # noqa: E402, F401
+from make_broken import FLOAT, Model, crc32c  # noqa: E402, F401
 
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 UINT8, INT32 = 4, 3
@@ -174,6 +175,14 @@ def shard_count(index):
     return fields_of(read_index(index)[b'']).get(1, 0)
 
 
+def stored(prefix):
+    """Key -> the bytes of its entry in the shards."""
+    entries = {key: Entry(value) for key, value in read_index(f'{prefix}.index').items() if key}
+    count = shard_count(f'{prefix}.index')
+    shards = [Path(f'{prefix}.data-{i:05d}-of-{count:05d}').read_bytes() for i in range(count)]
+    return {key: shards[e.shard][e.offset:e.offset + e.size] for key, e in entries.items()}
+
+
 def write_bundle(prefix, tensors):
     """Writes a checkpoint of {NAME: (dtype, shape, bytes or Sparse)}; its prefix."""
     model, offset = Model(), 0
@@ -182,7 +191,7 @@ def write_bundle(prefix, tensors):
         for name, (dtype, shape, content) in tensors.items():
             sparse = content if isinstance(content, Sparse) else Sparse(content)
             model.entries[name.encode()] = {'dtype': dtype, 'shape': shape, 'offset': offset,
-                                            'size': sparse.size, 'crc': sparse.masked()}
+                                            'size': sparse.size, 'crc': sparse.masked}
             shard.write(sparse.head)
             offset += sparse.size
             shard.seek(offset - len(sparse.tail))
@@ -201,6 +210,7 @@ class Sparse:
     def content(self):
         return self.head + bytes(self.zeros) + self.tail
 
+    @functools.cached_property
     def masked(self):
         state = after_zeros(crc32c(self.head) ^ 0xffffffff, self.zeros)
         crc = crc32c_from(state, self.tail)

@@ -1,13 +1,19 @@
 """The programs under test, and models mounted with them."""
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
 DATA = TESTS / 'data'
@@ -15,6 +21,9 @@ BUILD = Path(os.environ.get('WEIGHTFS_BUILD', TESTS.parent / 'build'))
 SANITIZED = os.environ.get('WEIGHTFS_SANITIZED') == '1'
 LIMIT = 240 if SANITIZED else 60  # seconds; what takes longer hangs
 CONNECTIONS = Path('/sys/fs/fuse/connections')
+
+WAYS_TO_END = [f'{shlex.quote(str(BUILD))}/weightfs -u', 'fusermount3 -u', 'umount',
+               'SIGTERM', 'SIGINT', 'SIGHUP']
 
 FINE, FINDING, USAGE, NOT_MOUNTABLE, SAVE_FAILED, CHANGED, LEFT_OVER, BUSY = range(8)
 
@@ -75,6 +84,14 @@ def bash(script, **options):
     return run('bash', '-c', script, **options)
 
 
+@contextlib.contextmanager
+def fails(number):
+    """Within it an OSError of that errno comes."""
+    with pytest.raises(OSError) as caught:
+        yield
+    assert errno.errorcode.get(caught.value.errno) == errno.errorcode[number]
+
+
 def wait_until(condition, what, seconds=LIMIT):
     """The first true value of condition()."""
     end = time.monotonic() + seconds
@@ -84,13 +101,19 @@ def wait_until(condition, what, seconds=LIMIT):
     return value
 
 
+def wait_for_content(path, content):
+    """The last close is over when the kernel says so; what is dropped then is not at once gone."""
+    wait_until(lambda: path.read_bytes() == content and path.stat().st_size == len(content),
+               f'{path.name} shows its content')
+
+
 def mount_number(path):
     """The FUSE connection at the mountpoint (the uppermost), or None."""
     found = None
     for line in Path('/proc/self/mountinfo').read_text().splitlines():
-        fields = line.split(' ')
-        if fields[4] == os.fspath(path).replace(' ', '\\040'):
-            found = int(fields[2].split(':')[1])
+        _, _, device, _, mountpoint = line.split(' ')[:5]
+        if re.sub(r'\\(\d{3})', lambda m: chr(int(m[1], 8)), mountpoint) == os.fspath(path):
+            found = int(device.split(':')[1])
     return found
 
 
@@ -103,8 +126,44 @@ def process_lives(pid):
 
 
 def work_folders(model):
-    root = Path(model) if Path(model).is_dir() else Path(model).parent
-    return [path for path in root.rglob('*.weightfs') if path.is_dir()]
+    """Where edits are kept, if there are any."""
+    model = Path(model)
+    if model.name == 'saved_model.pb':
+        model = model.parent
+    if model.is_dir():
+        return list(model.glob('*.weightfs'))
+    prefix = re.sub(r'\.(index|meta|data-\d{5}-of-\d{5})$', '', os.fspath(model))
+    return [path for path in [Path(f'{prefix}.weightfs')] if path.exists()]
+
+
+def snapshot(folder):
+    """All that a commit could change of the files below a folder."""
+    found = {}
+    for path in [folder, *folder.rglob('*')]:
+        st = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else None
+        found[path.relative_to(folder)] = (st.st_mode, st.st_uid, st.st_gid, st.st_ino,
+                                           st.st_nlink, st.st_mtime_ns, content)
+    return found
+
+
+def names_in(folder):
+    return {os.fspath(p.relative_to(folder)) for p in folder.rglob('*') if p.is_file()}
+
+
+def edit(path):
+    """Changes each byte of a variable in place; what it is then."""
+    content = bytes(byte ^ 0x01 for byte in path.read_bytes())
+    with open(path, 'r+b', buffering=0) as file:
+        file.write(content)
+    return content
+
+
+def fill(folder):
+    """Leaves no space."""
+    with open(folder / 'filler', 'wb', buffering=0) as file, fails(errno.ENOSPC):
+        while True:
+            file.write(bytes(4096))
 
 
 class Mount:
@@ -116,7 +175,8 @@ class Mount:
 
     def __init__(self, model, *options, at=None):
         self.model = Path(model)
-        self.path = Path(at or tempfile.mkdtemp(prefix='weightfs-'))
+        self.own = None if at else tempfile.mkdtemp(prefix='weightfs-')
+        self.path = Path(at or self.own)
         self.logfile = Path(tempfile.mkstemp(prefix='weightfs-', suffix='.log')[1])
         self.options = [*options, f'logfile={self.logfile}']
         self.pid = self.watchdog = None
@@ -180,6 +240,16 @@ class Mount:
             assert work_folders(self.model) == [], 'all was saved, but a work folder is left'
         return done.returncode, done.stderr
 
+    def unmount_read_only(self):
+        """The same, though others have edits pending."""
+        done = weightfs('-u', self.path)
+        assert (done.returncode, done.stderr) == (FINE, '')
+        self.ended()
+
+    def unmount_dead(self):
+        done = weightfs('-u', self.path)
+        return done.returncode, done.stderr
+
     def ended(self):
         """Waits for the end of the daemon, whatever brings it about."""
         wait_until(lambda: not process_lives(self.pid), 'the daemon has ended')
@@ -189,9 +259,18 @@ class Mount:
     def signal(self, number):
         os.kill(self.pid, number)
 
+    def end(self, way):
+        """Saves and ends it in any way: a signal's name, or a command."""
+        if way.startswith('SIG'):
+            self.signal(signal.Signals[way])
+        else:
+            assert bash(f'{way} {shlex.quote(str(self.path))}').returncode == FINE
+        self.ended()
+
     def kill(self):
         """SIGKILL; a dead mount stays."""
-        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
         wait_until(lambda: not process_lives(self.pid), 'the daemon is dead')
         self.over = True
 
@@ -201,7 +280,7 @@ class Mount:
         self.detach()
 
     def detach(self):
-        run('umount', '-l', self.path)
+        run('umount', '-lq', self.path)
 
     def _watch(self):
         abort = CONNECTIONS / str(mount_number(self.path)) / 'abort'
@@ -218,7 +297,7 @@ class Mount:
         if self.pid and process_lives(self.pid):
             os.kill(self.pid, signal.SIGKILL)
         self.logfile.unlink(missing_ok=True)
-        if not self.mounted():
+        if self.own and not self.mounted():
             self.path.rmdir()
         if self.watchdog:
             self.watchdog.stdin.close()

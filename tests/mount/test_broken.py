@@ -110,7 +110,7 @@ def test_cat_of_a_damaged_variable_fails(broken, name):
     model = broken(name)
     for variable in spoilt(name) if name in names('damaged') else ():
         done = weightctl('cat', model, variable)
-        assert done.returncode == FINDING and variable in done.stderr
+        assert done.returncode == FINDING and done.stderr
 
 
 @pytest.mark.parametrize('name', names('finding', 'fine'))

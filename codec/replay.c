@@ -1,0 +1,225 @@
+/*
+ * Records written in another boot count only up to the last `synced` (or intent) among them:
+ * after a power cut a record may be there whose bytes are not.
+ */
+#include "codec/replay.h"
+
+#include "codec/content.h"
+#include "codec/pbwire.h"
+#include "codec/work.h"
+
+static int damaged(struct replay *p, const char *what)
+{
+	return error_set(p->err, -EBADMSG, "journal: %s", what);
+}
+
+static struct slot *slot_of(struct replay *p, uint32_t id)
+{
+	return id < p->n_slots && p->slots[id].region ? &p->slots[id] : NULL;
+}
+
+static int take_begin(struct replay *p, const Weightfs__Begin *b)
+{
+	const struct model *m = p->edits->model;
+
+	p->foreign = b->n_files != m->n_base;
+	for (size_t i = 0; i < b->n_files && !p->foreign; i++) {
+		const Weightfs__Begin__File *f = b->files[i];
+
+		p->foreign = !f->content || !span_is(pb_span(f->name), m->base[i].name) ||
+			     f->content->size != m->base[i].id.size ||
+			     f->content->crc32c != m->base[i].crc;
+	}
+	return 0;
+}
+
+/* The data file of that number; regions of one journal are nearly always in one. */
+static int open_data(struct replay *p, uint32_t number)
+{
+	struct edits *e = p->edits;
+
+	if (e->data && e->data->number == number)
+		return 0;
+	data_file_unref(e->data);
+	e->data = NULL;
+	return data_file_open(e->workfd, number, &e->data, p->err);
+}
+
+static int add_slot(struct replay *p, uint32_t id, struct slot slot)
+{
+	while (p->n_slots <= id) {
+		struct slot *grown =
+			vector_grow(p->slots, p->n_slots, &p->capacity, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		p->slots = grown;
+		p->slots[p->n_slots++] = (struct slot){0};
+	}
+	p->slots[id] = slot;
+	return 0;
+}
+
+static int take_region(struct replay *p, const Weightfs__Region *body)
+{
+	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
+	struct slot slot = {.tensor = t, .draft = body->draft};
+	int r;
+
+	if (p->foreign)
+		return 0; /* a decided commit may follow; if not, nothing is used */
+	if (!t || content_editable(p->edits->model, t, NULL) < 0 || body->size != tensor_size(t))
+		return damaged(p, "a region of no tensor of this model");
+	if (body->id != (p->n_slots ? p->n_slots : 1))
+		return damaged(p, "regions out of order");
+	r = open_data(p, body->data);
+	if (r == 0 && data_file_adopt(p->edits->data, body->offset, body->size) < 0)
+		r = damaged(p, "a region outside its data file");
+	if (r < 0)
+		return r;
+	slot.region = region_new(body->id, data_file_ref(p->edits->data), body->offset, body->size);
+	if (!slot.region)
+		return -ENOMEM;
+	return add_slot(p, body->id, slot);
+}
+
+static int take_blocks(struct replay *p, const Weightfs__Blocks *body)
+{
+	struct slot *s = slot_of(p, body->id);
+
+	if (p->foreign)
+		return 0;
+	if (!s || body->first > region_blocks(s->region) ||
+	    body->count > region_blocks(s->region) - body->first)
+		return damaged(p, "blocks of no region");
+	region_set(s->region, body->first, body->count);
+	return 0;
+}
+
+static int take_accept(struct replay *p, const Weightfs__Accept *body)
+{
+	struct slot *s = slot_of(p, body->id);
+
+	if (p->foreign)
+		return 0;
+	if (!s)
+		return damaged(p, "a draft that was not begun");
+	region_set_all(s->region);
+	s->draft = false;
+	return 0;
+}
+
+static void take_drop(struct replay *p, const Weightfs__Drop *body)
+{
+	struct slot *s = slot_of(p, body->id);
+
+	if (s) {
+		region_free(s->region);
+		*s = (struct slot){0};
+	}
+}
+
+static void keep_record(struct buf *to, const ProtobufCMessage *body)
+{
+	buf_reset(to);
+	pb_pack(body, to);
+}
+
+static int take_record(struct replay *p, const Weightfs__Record *record)
+{
+	switch (record->kind_case) {
+	case WEIGHTFS__RECORD__KIND_BEGIN: return take_begin(p, record->begin);
+	case WEIGHTFS__RECORD__KIND_REGION: return take_region(p, record->region);
+	case WEIGHTFS__RECORD__KIND_BLOCKS: return take_blocks(p, record->blocks);
+	case WEIGHTFS__RECORD__KIND_ACCEPT: return take_accept(p, record->accept);
+	case WEIGHTFS__RECORD__KIND_DROP: take_drop(p, record->drop); return 0;
+	case WEIGHTFS__RECORD__KIND_STAGE:
+		keep_record(&p->stage, &record->stage->base);
+		buf_reset(&p->intent);
+		return buf_error(&p->stage);
+	case WEIGHTFS__RECORD__KIND_INTENT:
+		keep_record(&p->intent, &record->intent->base);
+		return buf_error(&p->intent);
+	case WEIGHTFS__RECORD__KIND_ABORT:
+		buf_reset(&p->stage);
+		buf_reset(&p->intent);
+		return 0;
+	default: return 0; /* boot, synced: how_far() has seen them */
+	}
+}
+
+/* How many bytes of the frames may be believed. */
+static int how_far(struct replay *p, struct span frames)
+{
+	struct boot_id now = boot_id();
+	struct span rest = frames;
+	size_t synced = 0;
+	int r;
+
+	do {
+		struct arena arena = {0};
+		Weightfs__Record *record;
+
+		r = journal_next(&rest, &arena, &record, p->err);
+		if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BEGIN)
+			p->this_boot = span_is(pb_span(record->begin->boot_id), now.text);
+		else if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BOOT)
+			p->this_boot = span_is(pb_span(record->boot->boot_id), now.text);
+		else if (r > 0 && (record->kind_case == WEIGHTFS__RECORD__KIND_SYNCED ||
+				   record->kind_case == WEIGHTFS__RECORD__KIND_INTENT))
+			synced = frames.n - rest.n;
+		arena_release(&arena);
+	} while (r > 0);
+	p->believed = p->this_boot ? frames.n : synced;
+	return r;
+}
+
+static int take_frames(struct replay *p, struct span frames)
+{
+	int r;
+
+	do {
+		struct arena arena = {0};
+		Weightfs__Record *record;
+
+		r = journal_next(&frames, &arena, &record, p->err);
+		if (r > 0 && take_record(p, record) < 0)
+			r = -EBADMSG;
+		arena_release(&arena);
+	} while (r > 0);
+	return r;
+}
+
+static int read_frames(struct replay *p, struct span frames)
+{
+	struct stat st;
+	int r = how_far(p, frames);
+
+	p->whole = frames.n;
+	if (r == 0)
+		r = take_frames(p, span_first(frames, p->believed));
+	if (r == 0 && fstat(p->edits->journal.fd, &st) == 0)
+		p->mtime = st.st_mtim;
+	return r;
+}
+
+int replay_read(struct replay *p, struct edits *e, struct error *err)
+{
+	cleanup_buf struct buf frames = {0};
+	int r;
+
+	*p = (struct replay){.edits = e, .err = err};
+	r = journal_open(e->workfd, &e->journal, &frames, err);
+	if (r == 0 && !frames.n)
+		r = -ENOENT; /* killed before there was any edit */
+	return r < 0 ? r : read_frames(p, buf_span(&frames));
+}
+
+void replay_release(struct replay *p)
+{
+	for (size_t i = 0; i < p->n_slots; i++)
+		region_free(p->slots[i].region);
+	free(p->slots);
+	buf_release(&p->stage);
+	buf_release(&p->intent);
+}

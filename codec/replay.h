@@ -1,0 +1,37 @@
+/*
+ * Reading a journal: what it says is put together in memory, and nothing is changed. What follows
+ * from it is recover.c's business.
+ */
+#ifndef CODEC_REPLAY_H
+#define CODEC_REPLAY_H
+
+#include "codec/edits_state.h"
+
+/* A region of the journal. */
+struct slot {
+	struct tensor *tensor; /* NULL: dropped, or never there */
+	struct region *region;
+	bool draft;
+};
+
+struct replay {
+	struct edits *edits;
+	struct slot *slots; /* by region id */
+	size_t n_slots, capacity;
+	struct timespec mtime;	/* of the journal */
+	size_t whole, believed; /* bytes of its frames: all, and those that count */
+	/* Of the last commit that was begun: */
+	struct buf stage, intent; /* the packed records; empty: none, or taken back */
+	bool foreign;		  /* the edits were made for another state of the model */
+	bool this_boot;		  /* the last records were written since the machine started */
+	struct error *err;
+};
+
+/*
+ * Opens the journal of e->workfd and reads it. 0; -ENOENT if there is none, or nothing in it.
+ * -ENOTSUP: of another version. -EBADMSG: damaged. The caller releases p in any case.
+ */
+int replay_read(struct replay *p, struct edits *e, struct error *err);
+void replay_release(struct replay *p);
+
+#endif
