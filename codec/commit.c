@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "codec/backup.h"
 #include "codec/content.h"
 #include "codec/edits_state.h"
 #include "codec/format.h"
@@ -87,13 +88,17 @@ static void clear_stage(struct edits *e, const struct stage *s)
 	(void)intent_append_abort(&e->journal, NULL);
 }
 
-static int commit_edits(struct edits *e, struct commit_report *ret, struct error *err)
+static int commit_edits(struct edits *e, const struct commit_options *options,
+			struct commit_report *ret, struct error *err)
 {
 	struct model *m = e->model;
 	struct stage s;
-	int r;
+	int r = options->backup ? backup_model(m, err) : 0;
 
+	if (r < 0)
+		return r;
 	stage_init(&s, m, e->workfd);
+	s.options = options;
 	r = m->format->save(m, &s, err);
 	if (r == 0)
 		r = set_stage(e, &s, err);
@@ -130,19 +135,24 @@ static int settle(struct model *m, struct error *err)
 	return edits_restart(m, err);
 }
 
-int commit_model(struct model *m, struct commit_report *ret, struct error *err)
+int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
+		 struct error *err)
 {
 	struct commit_report report = {.tensors = count_edited(m)};
 	int r = 0;
 
 	if (m->read_only)
-		r = error_set(err, m->read_only, "%s", m->why_read_only);
-	else if (report.tensors)
+		return error_set(err, m->read_only, "%s", m->why_read_only);
+	if (report.tensors || (options->always && m->n_tensors)) {
 		r = model_check_base(m, err);
-	if (r == 0 && report.tensors)
-		r = commit_edits(m->edits, &report, err);
-	if (r == 0 && report.tensors)
-		r = settle(m, err);
+		if (r == 0)
+			r = edits_begin(m, err);
+		if (r == 0)
+			r = commit_edits(m->edits, options, &report, err);
+		if (r == 0)
+			r = settle(m, err);
+		report.rewritten = true;
+	}
 	if (r == 0)
 		*ret = report;
 	return r;

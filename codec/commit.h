@@ -15,20 +15,31 @@
 
 #include "codec/model.h"
 
+struct commit_options {
+	bool compact; /* rewrite all data files, if anything is written at all */
+	bool always;  /* write even if nothing was edited */
+	bool backup;  /* keep the model as it was (codec/backup.h) */
+	/* Told of bytes that were written of those that will be; or NULL. */
+	void (*progress)(void *context, uint64_t done, uint64_t all);
+	void *context;
+};
+
 struct commit_report {
 	unsigned tensors; /* that had edits */
+	bool rewritten;	  /* something was written */
 	uint64_t copied;  /* bytes that were copied because a file could not be linked */
 };
 
 /*
  * Commits all accepted edits; drafts stay drafts. The caller sees to it that nobody edits
  * meanwhile (fs/gate.h); reading goes on. With nothing to write it changes nothing, and
- * ret->tensors is 0.
+ * ret->rewritten is false.
  *
  * -ESTALE: the model changed underneath. Anything else below 0: it did not work (no space, a
  * damaged tensor ...). Either way the model is whole and the edits are kept. If what was begun
  * could not be taken back the model turns read-only, and the next mount finishes it.
  */
-int commit_model(struct model *m, struct commit_report *ret, struct error *err);
+int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
+		 struct error *err);
 
 #endif

@@ -146,6 +146,16 @@ static int begin(struct edits *e, struct error *err)
 	return r;
 }
 
+int edits_begin(struct model *m, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&m->edits->lock);
+	r = begin(m->edits, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
 static int append_region(struct edits *e, const struct tensor *t, const struct region *region,
 			 bool draft, struct error *err)
 {
@@ -367,15 +377,4 @@ int edits_restart(struct model *m, struct error *err)
 		r = restart_locked(e, err);
 	pthread_mutex_unlock(&e->lock);
 	return r;
-}
-
-bool edits_pending(struct model *m)
-{
-	bool pending = false;
-
-	pthread_mutex_lock(&m->contents);
-	for (size_t i = 0; i < m->n_tensors && !pending; i++)
-		pending = m->tensors[i].content && m->tensors[i].content->overlay;
-	pthread_mutex_unlock(&m->contents);
-	return pending;
 }

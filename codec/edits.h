@@ -57,8 +57,8 @@ int edits_init_unlocked(struct model *m);
 /* True if the model has a work folder with a journal, whatever is in it. Changes nothing. */
 bool edits_exist(const struct model *m);
 
-/* True if a tensor has an overlay. */
-bool edits_pending(struct model *m);
+/* Makes the work folder, where there is none yet. -ENOSPC and the like. */
+int edits_begin(struct model *m, struct error *err);
 
 /*
  * Space for the edited bytes of a tensor; journalled. Makes the work folder where there is none.

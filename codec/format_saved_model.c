@@ -275,6 +275,7 @@ static int load(struct model *m, struct error *err)
 {
 	int r;
 
+	m->is_folder = true;
 	m->work = strdup(".weightfs");
 	if (!m->work)
 		return -ENOMEM;

@@ -41,6 +41,7 @@ struct model {
 
 	char *prefix;	   /* of the bundle, relative to the root; NULL: there is none */
 	char *work;	   /* of the work folder, relative to the root */
+	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool big_endian;
 	struct tensor *tensors; /* sorted by key; hidden ones among them */

@@ -13,6 +13,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include "codec/content.h"
 #include "codec/crc32c.h"
@@ -420,8 +421,8 @@ static int append(struct saver *s)
 
 /* ---- which of the two ---- */
 
-/* All that a rewrite would copy is there, and it is not too much. */
-static bool is_small(const struct model *m)
+/* All that a rewrite would copy is there; *ret is how much that is. */
+static bool is_complete(const struct model *m, uint64_t *ret)
 {
 	uint64_t bytes = 0;
 
@@ -438,10 +439,62 @@ static bool is_small(const struct model *m)
 		    t->base.size > shard->id.size - t->base.offset)
 			return false;
 		bytes += t->base.size;
-		if (bytes > rewrite_max)
-			return false;
 	}
+	*ret = bytes;
 	return true;
+}
+
+static bool has_room(const struct model *m, uint64_t bytes)
+{
+	struct statvfs st;
+
+	return fstatvfs(m->place.rootfd, &st) == 0 &&
+	       st.f_bavail > (bytes + rewrite_max) / st.f_frsize;
+}
+
+/* Over half of the bytes of the model's own shards belong to no tensor any more. */
+static bool is_mostly_dead(struct saver *s)
+{
+	uint32_t own = s->m->n_shards;
+	uint64_t size = 0, live = 0;
+
+	while (own > 0 && is_appended(s, own - 1))
+		own--;
+	for (uint32_t i = 0; i < own; i++)
+		size += s->m->shards[i].id.size;
+	mark_edited(s);
+	for (size_t i = 0; i < s->m->n_tensors; i++)
+		if (has_extent(&s->m->tensors[i]) && s->m->tensors[i].base.shard < own &&
+		    !s->moves[i].moved)
+			live += s->m->tensors[i].base.size;
+	return live < size / 2;
+}
+
+/* True if the bundle is to be written anew, all of it. */
+static bool wants_rewrite(struct saver *s)
+{
+	uint64_t bytes;
+
+	if (!is_complete(s->m, &bytes))
+		return false;
+	if (bytes <= rewrite_max)
+		return true;
+	return (s->stage->options->compact || is_mostly_dead(s)) && has_room(s->m, bytes);
+}
+
+static int save(struct saver *s)
+{
+	uint64_t bytes;
+
+	if (s->stage->options->compact && !is_complete(s->m, &bytes))
+		return error_set(s->err, -EIO,
+				 "%s: parts are missing or damaged ('weightctl check' "
+				 "lists them): it cannot be compacted",
+				 s->m->prefix);
+	if (s->stage->options->compact && !has_room(s->m, bytes))
+		return error_set(s->err, -ENOSPC, "%s: no room for another %llu bytes",
+				 s->m->prefix, (unsigned long long)bytes);
+	return wants_rewrite(s) ? rewrite(s) : append(s);
 }
 
 int bundle_save(struct model *m, struct stage *stage, struct error *err)
@@ -456,7 +509,7 @@ int bundle_save(struct model *m, struct stage *stage, struct error *err)
 		for (uint32_t i = 0; i < m->n_tensors; i++)
 			s.order[i] = i;
 		qsort_r(s.order, m->n_tensors, sizeof(*s.order), compare_places, m->tensors);
-		r = is_small(m) ? rewrite(&s) : append(&s);
+		r = save(&s);
 	}
 	close_pointer(&s.fd);
 	free(s.moves);

@@ -15,6 +15,7 @@
 #ifndef CODEC_STAGE_H
 #define CODEC_STAGE_H
 
+#include "codec/commit.h"
 #include "codec/model.h"
 
 enum step_kind {
@@ -52,7 +53,8 @@ struct staged {
 
 struct stage {
 	struct model *model;
-	int workfd; /* borrowed */
+	const struct commit_options *options; /* NULL while a crash is recovered from */
+	int workfd;			      /* borrowed */
 	unsigned next;
 	struct stage_name *names;
 	size_t n_names, names_capacity;

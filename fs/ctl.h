@@ -14,11 +14,13 @@ struct ctl_command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command; an exit code */
 };
 
-extern const struct ctl_command ctl_ls, ctl_cat, ctl_check;
+extern const struct ctl_command ctl_ls, ctl_cat, ctl_check, ctl_compact;
 extern const struct ctl_command ctl_status, ctl_commit, ctl_discard, ctl_recover; /* ctl_edits.c */
 
 /* Says how the command is used. EXIT_USAGE. */
 int ctl_usage(const struct ctl_command *c);
+/* Says why a model could not be opened; the exit code of that. */
+int ctl_failed(int r, const struct error *err);
 /*
  * Opens a model as it is on disk and grows its tree; says so if edits of it are pending. NULL: it
  * could not be opened, which has been said; the exit code is then EXIT_NOT_MOUNTABLE.

@@ -23,13 +23,6 @@ static char *mount_of(const char *argument)
 	return path && mount_find(path).found ? steal_pointer(path) : NULL;
 }
 
-/* What an error of opening a model is as an exit code. */
-static int failed(int r, const struct error *err)
-{
-	say("weightctl: %s", err->text[0] ? err->text : strerror(-r));
-	return r == -EBUSY ? EXIT_BUSY : r == -ESTALE ? EXIT_CHANGED : EXIT_NOT_MOUNTABLE;
-}
-
 /* Sends a command to a daemon and waits for its verdict. */
 static int ask_daemon(const char *mount, const char *command)
 {
@@ -101,7 +94,7 @@ static int status_of_model(const char *argument)
 
 	if (r < 0) {
 		view_free(v);
-		return failed(r, &err);
+		return ctl_failed(r, &err);
 	}
 	r = view_add_model(v, m);
 	if (r == 0)
@@ -111,7 +104,7 @@ static int status_of_model(const char *argument)
 	if (r == 0)
 		print_summary(v, &found);
 	view_free(v);
-	return r < 0 ? failed(r, &err) : EXIT_FINE;
+	return r < 0 ? ctl_failed(r, &err) : EXIT_FINE;
 }
 
 static int run_status(int argc, char **argv)
@@ -149,7 +142,7 @@ static void say_recovery(const struct recovery *found)
 		say("weightctl: nothing was left behind");
 }
 
-static int save_model(const char *argument)
+static int save_model(const char *argument, const struct commit_options *options)
 {
 	struct view *v = view_new();
 	cleanup_buf struct buf text = {0};
@@ -159,26 +152,27 @@ static int save_model(const char *argument)
 
 	if (r < 0) {
 		view_free(v);
-		return failed(r, &err);
+		return ctl_failed(r, &err);
 	}
 	say_recovery(&v->recovery);
 	if (view_add_model(v, m) < 0) {
 		view_free(v);
 		return EXIT_SAVE_FAILED;
 	}
-	code = (int)save_all(v, &text, &error);
+	code = (int)save_all(v, options, &text, &error);
 	view_free(v);
 	return code;
 }
 
 static int run_commit(int argc, char **argv)
 {
+	struct commit_options options = {0};
 	cleanup_free char *mount = NULL;
 
 	if (argc != 2)
 		return ctl_usage(&ctl_commit);
 	mount = mount_of(argv[1]);
-	return mount ? ask_daemon(mount, "save") : save_model(argv[1]);
+	return mount ? ask_daemon(mount, "save") : save_model(argv[1], &options);
 }
 
 const struct ctl_command ctl_commit = {
@@ -199,7 +193,7 @@ static int run_recover(int argc, char **argv)
 		return ctl_usage(&ctl_recover);
 	r = open_model(argv[1], false, &m, &found, &err);
 	if (r < 0)
-		return failed(r, &err);
+		return ctl_failed(r, &err);
 	say_recovery(&found);
 	model_free(m);
 	return EXIT_FINE;
@@ -223,14 +217,14 @@ static int discard_of_model(const char *argument)
 	int r = model_open(argument, &m, &err);
 
 	if (r < 0)
-		return failed(r, &err);
+		return ctl_failed(r, &err);
 	there = edits_exist(m);
 	r = edits_init(m, &err);
 	if (r == 0)
 		r = edits_discard(m, &found, &err);
 	model_free(m);
 	if (r < 0)
-		return failed(r, &err);
+		return ctl_failed(r, &err);
 	if (found.finished)
 		say("weightctl: a save had been decided and was finished; nothing else was left");
 	else

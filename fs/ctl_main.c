@@ -6,13 +6,20 @@
 #include "fs/open_model.h"
 
 static const struct ctl_command *const commands[] = {
-	&ctl_ls, &ctl_cat, &ctl_check, &ctl_status, &ctl_commit, &ctl_discard, &ctl_recover,
+	&ctl_ls,     &ctl_cat,	   &ctl_check,	 &ctl_status,
+	&ctl_commit, &ctl_discard, &ctl_recover, &ctl_compact,
 };
 
 int ctl_usage(const struct ctl_command *c)
 {
 	say("usage: weightctl %s %s", c->name, c->arguments);
 	return EXIT_USAGE;
+}
+
+int ctl_failed(int r, const struct error *err)
+{
+	say("weightctl: %s", err->text[0] ? err->text : strerror(-r));
+	return r == -EBUSY ? EXIT_BUSY : r == -ESTALE ? EXIT_CHANGED : EXIT_NOT_MOUNTABLE;
 }
 
 struct view *ctl_open(const char *model)

@@ -210,12 +210,13 @@ static void say_lines(struct conversation *c, struct span text)
 static void save(struct committer *k)
 {
 	struct session *s = k->session;
+	struct commit_options options = session_commit_options(s);
 	cleanup_buf struct buf text = {0};
 	enum exit_code code;
 	int r;
 
 	gate_close(&s->gate);
-	code = save_all(s->view, &text, &r);
+	code = save_all(s->view, &options, &text, &r);
 	say_lines(k->talk, buf_span(&text));
 	if (k->command == COMMIT && r < 0)
 		fuse_reply_err(k->answer, -r);

@@ -32,6 +32,8 @@ static const char help[] =
 	"  uid=N gid=N    show this owner instead of the mounting user\n"
 	"  umask=OCTAL    permissions that are taken away; default: that of the process\n"
 	"  logfile=PATH   log to a file instead of syslog\n"
+	"  backup         keep the model as it was before a save as PREFIX.bak.* or DIR.bak/\n"
+	"  compact        rewrite all data files at a save, so that no space is wasted\n"
 	"  readahead=KIB  how far the kernel reads ahead (as root); 0: its default\n";
 
 static int usage(const char *what, const char *about)
@@ -100,6 +102,10 @@ static int parse_word(const char *word, struct options *o)
 		o->read_only = true;
 	else if (strcmp(word, "allow_other") == 0)
 		o->allow_other = true;
+	else if (strcmp(word, "compact") == 0)
+		o->compact = true;
+	else if (strcmp(word, "backup") == 0)
+		o->backup = true;
 	else if (strncmp(word, "logfile=", 8) == 0)
 		o->logfile = word + 8;
 	else if (parse_numeric(word, o, &ok))

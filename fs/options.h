@@ -12,9 +12,10 @@ struct options {
 	bool debug;	 /* -d: foreground, and what FUSE says */
 	bool single;	 /* -s: one worker */
 	bool read_only, allow_other;
-	const char *logfile; /* NULL: syslog */
-	long readahead;	     /* KiB; 0: ours; -1: as the kernel has it */
-	uid_t uid;	     /* (uid_t)-1: of the process */
+	bool compact, backup; /* what a save does (codec/commit.h) */
+	const char *logfile;  /* NULL: syslog */
+	long readahead;	      /* KiB; 0: ours; -1: as the kernel has it */
+	uid_t uid;	      /* (uid_t)-1: of the process */
 	gid_t gid;
 	int umask; /* -1: of the process */
 };

@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "codec/commit.h"
 #include "codec/content.h"
 #include "fs/log.h"
 
@@ -44,7 +43,9 @@ static void note(struct view *v, const struct buf *line, bool failed)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static enum exit_code save_one(struct view *v, struct model *m, struct buf *out, int *ret_error)
+static enum exit_code save_one(struct view *v, struct model *m,
+			       const struct commit_options *options, struct buf *out,
+			       int *ret_error)
 {
 	cleanup_buf struct buf line = {0};
 	struct commit_report done = {0};
@@ -54,8 +55,8 @@ static enum exit_code save_one(struct view *v, struct model *m, struct buf *out,
 
 	if (!m->edits)
 		return EXIT_FINE;
-	r = commit_model(m, &done, &err);
-	if (r == 0 && !done.tensors)
+	r = commit_model(m, options, &done, &err);
+	if (r == 0 && !done.rewritten)
 		return EXIT_FINE;
 	code = r == 0 ? report(&line, m, &done) : report_failure(&line, m, r, &err);
 	if (r < 0 && !*ret_error)
@@ -67,13 +68,14 @@ static enum exit_code save_one(struct view *v, struct model *m, struct buf *out,
 	return code;
 }
 
-enum exit_code save_all(struct view *v, struct buf *out, int *ret_error)
+enum exit_code save_all(struct view *v, const struct commit_options *options, struct buf *out,
+			int *ret_error)
 {
 	enum exit_code worst = EXIT_FINE;
 
 	*ret_error = 0;
 	for (size_t i = 0; i < v->n_branches; i++) {
-		enum exit_code code = save_one(v, v->branches[i]->model, out, ret_error);
+		enum exit_code code = save_one(v, v->branches[i]->model, options, out, ret_error);
 
 		/* Of two failures the one that kept edits back counts. */
 		if (worst == EXIT_FINE || code == EXIT_SAVE_FAILED)

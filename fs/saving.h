@@ -2,6 +2,7 @@
 #ifndef FS_SAVING_H
 #define FS_SAVING_H
 
+#include "codec/commit.h"
 #include "fs/exit.h"
 #include "fs/view.h"
 
@@ -10,7 +11,8 @@
  * status, and added to out, a line each. The result is the worst of all; *ret_error the errno of
  * the first failure (0 or negative).
  */
-enum exit_code save_all(struct view *v, struct buf *out, int *ret_error);
+enum exit_code save_all(struct view *v, const struct commit_options *options, struct buf *out,
+			int *ret_error);
 
 /*
  * Drops every edit of every model; nobody edits meanwhile. The nodes whose bytes changed are added

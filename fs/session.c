@@ -210,6 +210,7 @@ static int serve(struct session *s, void (*ready)(void))
 
 int session_run(struct session *s, void (*ready)(void))
 {
+	struct commit_options options = session_commit_options(s);
 	cleanup_buf struct buf text = {0};
 	int code, error;
 
@@ -226,7 +227,7 @@ int session_run(struct session *s, void (*ready)(void))
 	fuse_session_destroy(s->fuse);
 	if (code == EXIT_FINE) {
 		view_drop_drafts(s->view);
-		code = (int)save_all(s->view, &text, &error);
+		code = (int)save_all(s->view, &options, &text, &error);
 	}
 	gate_release(&s->gate);
 	return code;

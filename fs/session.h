@@ -13,6 +13,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+#include "codec/commit.h"
 #include "fs/gate.h"
 #include "fs/options.h"
 #include "fs/view.h"
@@ -37,6 +38,13 @@ struct session {
  * the mount is up. The result is an exit code (fs/exit.h).
  */
 int session_run(struct session *s, void (*ready)(void));
+
+/* What the options of the mount say of a save. */
+static inline struct commit_options session_commit_options(const struct session *s)
+{
+	return (struct commit_options){.compact = s->options->compact,
+				       .backup = s->options->backup};
+}
 
 /* The session of a request. */
 static inline struct session *session_of(fuse_req_t req)

@@ -1,0 +1,54 @@
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [os.fspath(HERE), os.fspath(HERE.parent / 'mount')]
+
+from fixtures import (copy_of, fuse, large, large_tensors, no_reports,  # noqa: E402, F401
+                      no_reports_of_mounts_of_a_module)
+
+LIMIT = 200  # seconds
+
+
+class TensorFlow:
+    """Another process, with TensorFlow in it: one that crashes or hangs costs one test."""
+
+    def __init__(self):
+        self.pool = None
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.call(name, *arguments)
+
+    def call(self, name, *arguments):
+        """Runs a function of loads.py there."""
+        if not self.pool:
+            self.pool = ProcessPoolExecutor(1, multiprocessing.get_context('spawn'))
+        try:
+            return self.pool.submit(run_load, name, arguments).result(LIMIT)
+        except Exception:
+            self.stop()
+            raise
+
+    def stop(self):
+        if self.pool:
+            for process in self.pool._processes.values():
+                process.kill()
+            self.pool.shutdown()
+        self.pool = None
+
+
+def run_load(name, arguments):
+    import loads
+    return getattr(loads, name)(*arguments)
+
+
+@pytest.fixture(scope='session')
+def tensorflow():
+    process = TensorFlow()
+    yield process
+    process.stop()
