@@ -48,7 +48,7 @@ static int run_steps(struct edits *e, struct stage *s, struct error *err)
 	struct model *m = e->model;
 	struct steps steps = {
 		.rootfd = m->place.rootfd,
-		.workfd = e->workfd,
+		.workfd = e->stagefd,
 		.step = s->steps,
 		.n = s->n_steps,
 		.locked = m->base[m->n_base - 1].name,
@@ -84,7 +84,7 @@ static int decide(struct edits *e, struct stage *s, struct error *err)
 static void clear_stage(struct edits *e, const struct stage *s)
 {
 	intent_sweep_names(e->model, s->names, s->n_names);
-	intent_sweep_staged(e->workfd);
+	intent_sweep_staged(e->stagefd);
 	(void)intent_append_abort(&e->journal, NULL);
 }
 
@@ -97,7 +97,7 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 
 	if (r < 0)
 		return r;
-	stage_init(&s, m, e->workfd);
+	stage_init(&s, m, e->stagefd);
 	s.options = options;
 	r = m->format->save(m, &s, err);
 	if (r == 0)

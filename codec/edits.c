@@ -17,7 +17,8 @@ int edits_init_unlocked(struct model *m)
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct edits){.model = m, .workfd = -1, .next_region = 1, .lockfd = -1};
+	*e = (struct edits){
+		.model = m, .workfd = -1, .stagefd = -1, .next_region = 1, .lockfd = -1};
 	pthread_mutex_init(&e->lock, NULL);
 	m->edits = e;
 	return 0;
@@ -42,6 +43,7 @@ struct edits *edits_free(struct edits *e)
 	data_file_unref(e->data);
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
+	close_pointer(&e->stagefd);
 	close_pointer(&e->lockfd);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
@@ -50,12 +52,7 @@ struct edits *edits_free(struct edits *e)
 
 bool edits_exist(const struct model *m)
 {
-	cleanup_buf struct buf path = {0};
-	struct stat st;
-
-	buf_printf(&path, "%s/journal", m->work);
-	return !path.failed &&
-	       fstatat(m->place.rootfd, (const char *)path.p, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return work_has_journal(m, m->workdir != NULL);
 }
 
 /* Removes the work folder. The lock is held. */
@@ -68,7 +65,8 @@ static void stop(struct edits *e)
 	e->data = NULL;
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
-	e->workfd = -1;
+	close_pointer(&e->stagefd);
+	e->workfd = e->stagefd = -1;
 	e->next_region = 1;
 }
 
@@ -83,7 +81,7 @@ static int append(struct edits *e, const Weightfs__Record *record, struct error 
 {
 	int r = journal_append(&e->journal, record, err);
 
-	return r < 0 ? error_prefix(err, r, "%s", e->model->work) : 0;
+	return r < 0 ? error_prefix(err, r, "%s", e->model->work_path) : 0;
 }
 
 /* The first record: which model the edits are for. */
@@ -117,31 +115,36 @@ static int append_begin(struct edits *e, struct error *err)
 	return append(e, &record, err);
 }
 
+/* Fills a new work folder: data.0, then the journal, which makes it count. */
+static int fill_folder(struct edits *e, struct error *err)
+{
+	int r = data_file_create(e->workfd, 0, &e->data, err);
+
+	if (r == 0)
+		r = journal_create(e->workfd, "journal", &e->journal, err);
+	if (r == 0)
+		return append_begin(e, err);
+	return error_prefix(err, r, "%s", e->model->work_path);
+}
+
 /* Makes the work folder with an empty journal and data.0. The lock is held. */
 static int begin(struct edits *e, struct error *err)
 {
-	struct model *m = e->model;
-	cleanup_fd int workfd = -1;
 	int r;
 
 	if (e->workfd >= 0)
 		return 0;
-	workfd = work_create(m, err);
-	if (workfd < 0)
-		return workfd;
-	r = data_file_create(workfd, 0, &e->data, err);
-	if (r == 0)
-		r = journal_create(workfd, "journal", &e->journal, err);
-	if (r < 0) {
-		data_file_unref(e->data);
-		e->data = NULL;
-		work_remove(m, workfd);
-		return error_prefix(err, r, "%s", m->work);
-	}
-	e->workfd = steal_fd(&workfd);
-	e->journal.workfd = e->workfd;
-	r = append_begin(e, err);
-	if (r < 0)
+	e->workfd = work_create(e->model, err);
+	if (e->workfd < 0)
+		return e->workfd;
+	e->stagefd = work_stage(e->model, e->workfd, err);
+	r = e->stagefd < 0 ? e->stagefd : fill_folder(e, err);
+	/* What is there already is not ours to remove: two models were given one folder. */
+	if (r == -EEXIST)
+		close_pointer(&e->workfd);
+	if (r == -EEXIST)
+		e->workfd = -1;
+	else if (r < 0)
 		stop(e);
 	return r;
 }
@@ -184,7 +187,7 @@ static int new_region_locked(struct edits *e, const struct tensor *t, bool draft
 		return r;
 	r = data_file_allocate(e->data, tensor_size(t), &offset);
 	if (r < 0)
-		return error_set(err, r, "%s/data.%u: %s", e->model->work, e->data->number,
+		return error_set(err, r, "%s/data.%u: %s", e->model->work_path, e->data->number,
 				 strerror(-r));
 	region = region_new(e->next_region, data_file_ref(e->data), offset, tensor_size(t));
 	if (!region) {
@@ -269,22 +272,18 @@ static int sync_locked(struct edits *e, struct error *err)
 {
 	Weightfs__Synced body = WEIGHTFS__SYNCED__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-	char parent[4096];
 	int r;
 
 	if (e->workfd < 0)
 		return 0;
 	if (fdatasync(e->data->fd) < 0)
-		return error_errno(err, "%s/data.%u", e->model->work, e->data->number);
+		return error_errno(err, "%s/data.%u", e->model->work_path, e->data->number);
 	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
 	record.synced = &body;
 	r = append(e, &record, err);
 	if (r == 0)
 		r = journal_sync(&e->journal, err);
-	if (r == 0)
-		r = sync_folder(e->model->place.rootfd,
-				folder_of(e->model->work, parent, sizeof(parent)), err);
-	return r;
+	return r < 0 ? r : work_sync(e->model, err);
 }
 
 int edits_sync(struct model *m, struct error *err)
@@ -341,7 +340,7 @@ static int replace_journal(struct edits *e, struct error *err)
 	if (r == 0)
 		r = journal_sync(&e->journal, err);
 	if (r == 0 && renameat(e->workfd, "journal.new", e->workfd, "journal") < 0)
-		r = error_errno(err, "%s/journal", e->model->work);
+		r = error_errno(err, "%s/journal", e->model->work_path);
 	return r < 0 ? r : journal_sync(&e->journal, err);
 }
 
@@ -363,7 +362,7 @@ static int restart_locked(struct edits *e, struct error *err)
 	if (r == 0)
 		move_drafts(e);
 	data_file_remove(e->workfd, old);
-	intent_sweep_staged(e->workfd);
+	intent_sweep_staged(e->stagefd);
 	return r;
 }
 

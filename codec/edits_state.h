@@ -10,6 +10,7 @@ struct edits {
 	struct model *model;
 	pthread_mutex_t lock; /* all below */
 	int workfd;	      /* the work folder; -1: there is none */
+	int stagefd;	      /* where a commit stages (work_stage()); with it */
 	struct journal journal;
 	struct data_file *data; /* where new regions go */
 	uint32_t next_region;

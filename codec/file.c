@@ -122,6 +122,8 @@ const char *folder_of(const char *path, char *out, size_t size)
 
 	if (!slash || n >= size)
 		return ".";
+	if (slash == path)
+		return "/";
 	memcpy(out, path, n);
 	out[n] = '\0';
 	return out;

@@ -110,6 +110,8 @@ int model_open(const char *argument, struct model **ret, struct error *err)
 	if (!m->format)
 		return no_model(&m->place, err);
 	r = m->format->load(m, err);
+	if (r == 0)
+		r = model_set_workdir(m, NULL);
 	if (r < 0)
 		return r;
 	if (!m->format->save) {
@@ -139,6 +141,8 @@ struct model *model_free(struct model *m)
 	free(m->tags);
 	free(m->prefix);
 	free(m->work);
+	free(m->workdir);
+	free(m->work_path);
 	buf_release(&m->notes);
 	place_release(&m->place);
 	arena_release(&m->arena);
@@ -193,6 +197,18 @@ int model_add_document(struct model *m, enum document_type type, struct span nam
 	m->documents = grown;
 	grown[m->n_documents++] = (struct document){type, name, text};
 	return 0;
+}
+
+int model_set_workdir(struct model *m, const char *path)
+{
+	free(m->workdir);
+	free(m->work_path);
+	m->workdir = path ? strdup(path) : NULL;
+	if (path)
+		m->work_path = strdup(path);
+	else if (asprintf(&m->work_path, "%s/%s", m->place.root, m->work) < 0)
+		m->work_path = NULL;
+	return m->work_path && (m->workdir || !path) ? 0 : -ENOMEM;
 }
 
 void model_note(struct model *m, const char *format, ...)

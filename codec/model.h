@@ -41,6 +41,8 @@ struct model {
 
 	char *prefix;	   /* of the bundle, relative to the root; NULL: there is none */
 	char *work;	   /* of the work folder, relative to the root */
+	char *workdir;	   /* absolute: another place for it, as the user chose; or NULL */
+	char *work_path;   /* absolute path of the work folder, for messages */
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool big_endian;
@@ -105,6 +107,8 @@ struct tensor *model_find(const struct model *m, struct span key);
 /* The document, or NULL; name matters for signatures only. */
 const struct document *model_document(const struct model *m, enum document_type type,
 				      struct span name);
+/* Chooses another place for the work folder, before there are edits. -ENOMEM. */
+int model_set_workdir(struct model *m, const char *path);
 /* Adds a line to the model's notes. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* -ESTALE if a file of the base is not what it was at load. */

@@ -16,7 +16,7 @@ static int finish(struct replay *p)
 	struct stage s;
 	struct steps steps = {
 		.rootfd = m->place.rootfd,
-		.workfd = p->edits->workfd,
+		.workfd = p->edits->stagefd,
 		.locked = m->base[m->n_base - 1].name,
 		.lockfd = &p->edits->lockfd,
 	};
@@ -24,7 +24,7 @@ static int finish(struct replay *p)
 		pb_unpack(&weightfs__intent__descriptor, buf_span(&p->intent), &arena, p->err);
 	int r;
 
-	stage_init(&s, m, p->edits->workfd);
+	stage_init(&s, m, p->edits->stagefd);
 	r = intent ? intent_read(intent, &s, p->err) : -EBADMSG;
 	steps.step = s.steps;
 	steps.n = s.n_steps;
@@ -46,7 +46,7 @@ static int sweep(struct replay *p)
 
 	if (stage)
 		intent_sweep_record(p->edits->model, stage);
-	intent_sweep_staged(p->edits->workfd);
+	intent_sweep_staged(p->edits->stagefd);
 	arena_release(&arena);
 	return stage ? 0 : -EBADMSG;
 }
@@ -94,9 +94,9 @@ static int foreign(const struct replay *p)
 	const struct model *m = p->edits->model;
 
 	return error_set(p->err, -ESTALE,
-			 "%s/%s holds edits that were made for another state of the model; "
+			 "%s holds edits that were made for another state of the model; "
 			 "'weightctl discard %s' drops them, and -o ro shows the model as it is",
-			 m->place.root, m->work, m->place.argument);
+			 m->work_path, m->place.argument);
 }
 
 static int recover(struct replay *p, struct recovery *found)
@@ -127,14 +127,21 @@ static int recover(struct replay *p, struct recovery *found)
 /* 1 if there is a work folder of ours, which is open then; 0 if there is none. */
 static int open_work(struct model *m, struct error *err)
 {
-	struct error why;
-	int fd = work_open(m, &why);
+	struct error why = {""};
+	int fd, r = work_check_place(m, err);
 
+	if (r < 0)
+		return r;
+	fd = work_open(m, &why);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return error_set(err, fd, "%s", why.text);
 	m->edits->workfd = fd;
+	fd = work_stage(m, fd, err);
+	if (fd < 0)
+		return fd;
+	m->edits->stagefd = fd;
 	return 1;
 }
 

@@ -27,21 +27,26 @@ void stage_release(struct stage *s)
 
 static int staged_error(const struct stage *s, const char *name, struct error *err)
 {
-	return error_errno(err, "%s/%s", s->model->work, name);
+	return error_errno(err, "%s/%s", s->model->work_path, name);
+}
+
+/* Mode and owner, as far as that is permitted. */
+static void dress(int fd, const struct stat *like)
+{
+	mode_t mode = like->st_mode & 07777;
+
+	/* What was for another group is for our own what it was for others. */
+	if (fchown(fd, like->st_uid, like->st_gid) < 0 && fchown(fd, (uid_t)-1, like->st_gid) < 0)
+		mode = (mode & 0707) | (mode & 07) << 3;
+	(void)fchmod(fd, mode);
 }
 
 void stage_dress(const struct stage *s, int fd, const char *like)
 {
 	struct stat st;
-	mode_t mode;
 
-	if (!like || fstatat(s->model->place.rootfd, like, &st, 0) < 0)
-		return;
-	mode = st.st_mode & 07777;
-	/* What was for another group is for our own what it was for others. */
-	if (fchown(fd, st.st_uid, st.st_gid) < 0 && fchown(fd, (uid_t)-1, st.st_gid) < 0)
-		mode = (mode & 0707) | (mode & 07) << 3;
-	(void)fchmod(fd, mode);
+	if (like && fstatat(s->model->place.rootfd, like, &st, 0) == 0)
+		dress(fd, &st);
 }
 
 int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err)
@@ -83,7 +88,7 @@ int stage_write(struct stage *s, const char *like, struct span bytes, struct sta
 	if (r == 0 && fsync(f.fd) < 0)
 		r = -errno;
 	if (r < 0)
-		error_set(err, r, "%s/%s: %s", s->model->work, f.name, strerror(-r));
+		error_set(err, r, "%s/%s: %s", s->model->work_path, f.name, strerror(-r));
 	staged_close(&f);
 	if (r == 0)
 		*ret = f;
@@ -122,9 +127,10 @@ static int stage_copy(struct stage *s, int dirfd, const char *name, struct stage
 {
 	cleanup_fd int from = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
 	struct staged f;
+	struct stat st;
 	int r;
 
-	if (from < 0)
+	if (from < 0 || fstat(from, &st) < 0)
 		return error_errno(err, "%s", name);
 	r = stage_create(s, NULL, &f, err);
 	if (r < 0)
@@ -135,7 +141,7 @@ static int stage_copy(struct stage *s, int dirfd, const char *name, struct stage
 	if (r < 0)
 		error_set(err, r, "copying %s: %s", name, strerror(-r));
 	else
-		stage_dress(s, f.fd, dirfd == s->workfd ? NULL : name);
+		dress(f.fd, &st);
 	staged_close(&f);
 	if (r == 0)
 		*ret = f;

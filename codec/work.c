@@ -14,49 +14,132 @@ struct boot_id boot_id(void)
 	return id;
 }
 
-int work_open(const struct model *m, struct error *err)
+/* Opens a folder that is ours alone. */
+static int open_own(int dirfd, const char *name, const char *path, struct error *err)
 {
-	cleanup_fd int fd =
-		openat(m->place.rootfd, m->work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, "%s/%s", m->place.root, m->work);
+		return error_errno(err, "%s", path);
 	if (st.st_uid != geteuid() || st.st_mode & 022)
 		return error_set(err, -EACCES,
-				 "%s/%s belongs to user %u and may hold edits of theirs; mount "
-				 "as that user, or with -o ro",
-				 m->place.root, m->work, st.st_uid);
+				 "%s belongs to user %u, or others may write to it: it may hold "
+				 "edits of theirs; mount as that user, or with -o ro",
+				 path, st.st_uid);
 	return steal_fd(&fd);
+}
+
+int work_open(const struct model *m, struct error *err)
+{
+	if (m->workdir)
+		return open_own(AT_FDCWD, m->workdir, m->workdir, err);
+	return open_own(m->place.rootfd, m->work, m->work_path, err);
 }
 
 int work_create(struct model *m, struct error *err)
 {
+	int r = m->workdir ? mkdir(m->workdir, 0700) : mkdirat(m->place.rootfd, m->work, 0700);
+
+	if (r < 0 && errno != EEXIST)
+		return error_errno(err, "%s", m->work_path);
+	return work_open(m, err);
+}
+
+/*
+ * The file that tells where the work folder is, in the folder that has its usual name.
+ */
+static const char elsewhere[] = "elsewhere";
+
+int work_stage(struct model *m, int workfd, struct error *err)
+{
+	cleanup_fd int fd = -1, file = -1;
+
+	if (!m->workdir)
+		return fcntl(workfd, F_DUPFD_CLOEXEC, 0);
 	if (mkdirat(m->place.rootfd, m->work, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, "%s/%s", m->place.root, m->work);
-	return work_open(m, err);
+	fd = open_own(m->place.rootfd, m->work, m->work, err);
+	if (fd < 0)
+		return fd;
+	file = openat(fd, elsewhere, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file < 0 || write_at(file, m->workdir, strlen(m->workdir), 0) < 0)
+		return error_errno(err, "%s/%s/%s", m->place.root, m->work, elsewhere);
+	return steal_fd(&fd);
+}
+
+bool work_has_journal(const struct model *m, bool chosen)
+{
+	cleanup_buf struct buf path = {0};
+
+	buf_printf(&path, "%s/journal%c", chosen ? m->workdir : m->work, 0);
+	return !path.failed && faccessat(chosen ? AT_FDCWD : m->place.rootfd, (const char *)path.p,
+					 F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int work_check_place(const struct model *m, struct error *err)
+{
+	cleanup_file struct file file = {0};
+	cleanup_buf struct buf path = {0};
+
+	if (m->workdir && work_has_journal(m, false))
+		return error_set(err, -EACCES,
+				 "edits of this model are in %s/%s: mount it without -o workdir",
+				 m->place.root, m->work);
+	buf_printf(&path, "%s/%s%c", m->work, elsewhere, 0);
+	if (m->workdir || path.failed ||
+	    file_read(m->place.rootfd, (const char *)path.p, 4096, &file, NULL) < 0)
+		return 0;
+	return error_set(
+		err, -EACCES,
+		"edits of this model are in %s: mount it with -o workdir=%s, or with -o ro",
+		quote(buf_span(&file.bytes)), quote(buf_span(&file.bytes)));
+}
+
+int work_sync(const struct model *m, struct error *err)
+{
+	char folder[4096];
+
+	if (m->workdir)
+		return sync_folder(AT_FDCWD, folder_of(m->workdir, folder, sizeof(folder)), err);
+	return sync_folder(m->place.rootfd, folder_of(m->work, folder, sizeof(folder)), err);
 }
 
 /* Names that we make there (data_file.c, journal.c, stage.c). */
 static bool is_ours(const char *name)
 {
 	return strncmp(name, "data.", 5) == 0 || strncmp(name, "stage.", 6) == 0 ||
-	       strcmp(name, "journal.new") == 0;
+	       strcmp(name, "journal.new") == 0 || strcmp(name, elsewhere) == 0;
 }
 
-void work_remove(const struct model *m, int workfd)
+static void empty(int folderfd)
 {
-	int fd = openat(workfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folderfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
 		if (is_ours(entry->d_name))
-			unlinkat(workfd, entry->d_name, 0);
+			unlinkat(folderfd, entry->d_name, 0);
 	if (dir)
 		closedir(dir);
 	else
 		close_pointer(&fd);
+}
+
+void work_remove(const struct model *m, int workfd)
+{
+	cleanup_fd int stagefd = -1;
+
+	empty(workfd);
+	if (m->workdir) {
+		stagefd = openat(m->place.rootfd, m->work,
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (stagefd >= 0)
+			empty(stagefd);
+	}
 	unlinkat(workfd, "journal", 0);
 	unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
+	if (m->workdir)
+		rmdir(m->workdir);
 }

@@ -58,7 +58,7 @@ static int run(int argc, char **argv)
 
 	if (argc != 2 && !dry)
 		return ctl_usage(&ctl_compact);
-	r = open_model(argv[1], dry, &m, &found, &err);
+	r = open_model(argv[1], &(struct open_options){.read_only = dry}, &m, &found, &err);
 	if (r < 0)
 		return ctl_failed(r, &err);
 	before = measure(m);

@@ -148,7 +148,9 @@ static int save_model(const char *argument, const struct commit_options *options
 	cleanup_buf struct buf text = {0};
 	struct error err = {""};
 	struct model *m;
-	int code, error, r = v ? open_model(argument, false, &m, &v->recovery, &err) : -ENOMEM;
+	int code, error,
+		r = v ? open_model(argument, &(struct open_options){0}, &m, &v->recovery, &err)
+		      : -ENOMEM;
 
 	if (r < 0) {
 		view_free(v);
@@ -191,7 +193,7 @@ static int run_recover(int argc, char **argv)
 
 	if (argc != 2)
 		return ctl_usage(&ctl_recover);
-	r = open_model(argv[1], false, &m, &found, &err);
+	r = open_model(argv[1], &(struct open_options){0}, &m, &found, &err);
 	if (r < 0)
 		return ctl_failed(r, &err);
 	say_recovery(&found);

@@ -28,7 +28,8 @@ struct view *ctl_open(const char *model)
 	struct recovery none;
 	struct error err = {""};
 	struct model *m;
-	int r = v ? open_model(model, true, &m, &none, &err) : -ENOMEM;
+	int r = v ? open_model(model, &(struct open_options){.read_only = true}, &m, &none, &err)
+		  : -ENOMEM;
 
 	if (r < 0) {
 		say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
@@ -37,8 +38,8 @@ struct view *ctl_open(const char *model)
 	if (m->notes.n)
 		say("weightctl: %.*s", (int)m->notes.n - 1, m->notes.p);
 	if (m->work && edits_exist(m))
-		say("weightctl: edits are pending in %s/%s; this is the model as it is on disk",
-		    m->place.root, m->work);
+		say("weightctl: edits are pending in %s; this is the model as it is on disk",
+		    m->work_path);
 	return view_add_model(v, m) < 0 ? view_free(v) : v;
 }
 

@@ -78,7 +78,8 @@ static int make_view(const struct options *o, struct view *v)
 {
 	struct error err = {""};
 	struct model *m;
-	int r = open_model(o->model, o->read_only, &m, &v->recovery, &err);
+	struct open_options how = {o->read_only, o->workdir};
+	int r = open_model(o->model, &how, &m, &v->recovery, &err);
 
 	if (r < 0) {
 		log_line("%s", err.text[0] ? err.text : strerror(-r));
@@ -86,8 +87,8 @@ static int make_view(const struct options *o, struct view *v)
 	}
 	report(m, &v->recovery);
 	if (!m->edits && m->work && edits_exist(m))
-		log_line("edits are pending in %s/%s; what is shown is the model as it is on disk",
-			 m->place.root, m->work);
+		log_line("edits are pending in %s; what is shown is the model as it is on disk",
+			 m->work_path);
 	if (o->uid != (uid_t)-1)
 		v->uid = o->uid;
 	if (o->gid != (gid_t)-1)
@@ -136,9 +137,22 @@ static int detach(void)
 	return EXIT_FINE;
 }
 
+/* What does not depend on the current directory; NULL for NULL. */
+static char *absolute_path(const char *path)
+{
+	cleanup_free char *here = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
+	char *absolute = NULL;
+
+	if (!path)
+		return NULL;
+	if (!here)
+		return strdup(path);
+	return asprintf(&absolute, "%s/%s", here, path) < 0 ? NULL : absolute;
+}
+
 static int mount_model(const struct options *o)
 {
-	cleanup_free char *mountpoint = NULL, *logfile = NULL;
+	cleanup_free char *mountpoint = NULL, *logfile = NULL, *workdir = NULL;
 	struct options absolute = *o;
 	struct error err = {""};
 	int r;
@@ -149,12 +163,8 @@ static int mount_model(const struct options *o)
 		say("weightfs: %s", err.text);
 		return r == -EBUSY ? EXIT_BUSY : EXIT_NOT_MOUNTABLE;
 	}
-	if (o->logfile && o->logfile[0] != '/') {
-		cleanup_free char *here = getcwd(NULL, 0);
-
-		if (asprintf(&logfile, "%s/%s", here ? here : "", o->logfile) > 0)
-			absolute.logfile = logfile;
-	}
+	absolute.logfile = logfile = absolute_path(o->logfile);
+	absolute.workdir = workdir = absolute_path(o->workdir);
 	the_options = &absolute;
 	if (!o->foreground) {
 		r = detach();

@@ -15,10 +15,13 @@ static bool can_be_written(const struct model *m)
 	       faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
 }
 
-static int prepare(struct model *m, struct recovery *found, struct error *err)
+static int prepare(struct model *m, const struct open_options *o, struct recovery *found,
+		   struct error *err)
 {
-	int r;
+	int r = o->workdir ? model_set_workdir(m, o->workdir) : 0;
 
+	if (r < 0)
+		return r;
 	if (!m->read_only && !can_be_written(m)) {
 		m->read_only = -EROFS;
 		snprintf(m->why_read_only, sizeof(m->why_read_only),
@@ -30,21 +33,21 @@ static int prepare(struct model *m, struct recovery *found, struct error *err)
 	return r < 0 ? r : edits_recover(m, found, err);
 }
 
-int open_model(const char *argument, bool read_only, struct model **ret, struct recovery *ret_found,
-	       struct error *err)
+int open_model(const char *argument, const struct open_options *options, struct model **ret,
+	       struct recovery *ret_found, struct error *err)
 {
 	struct recovery found = {0}, again;
 	cleanup_model struct model *m = NULL;
 	int r = model_open(argument, &m, err);
 
-	if (r == 0 && !read_only)
-		r = prepare(m, &found, err);
+	if (r == 0 && !options->read_only)
+		r = prepare(m, options, &found, err);
 	if (r == 0 && found.finished) {
 		/* What was decided is done; the model on disk is another one now. */
 		m = model_free(m);
 		r = model_open(argument, &m, err);
 		if (r == 0)
-			r = prepare(m, &again, err);
+			r = prepare(m, options, &again, err);
 	}
 	if (r < 0)
 		return r;

@@ -31,6 +31,7 @@ static const char help[] =
 	"  allow_other    let other users in, as far as modes permit\n"
 	"  uid=N gid=N    show this owner instead of the mounting user\n"
 	"  umask=OCTAL    permissions that are taken away; default: that of the process\n"
+	"  workdir=PATH   keep the edits in this folder instead of one beside the model\n"
 	"  logfile=PATH   log to a file instead of syslog\n"
 	"  backup         keep the model as it was before a save as PREFIX.bak.* or DIR.bak/\n"
 	"  compact        rewrite all data files at a save, so that no space is wasted\n"
@@ -108,6 +109,8 @@ static int parse_word(const char *word, struct options *o)
 		o->backup = true;
 	else if (strncmp(word, "logfile=", 8) == 0)
 		o->logfile = word + 8;
+	else if (strncmp(word, "workdir=", 8) == 0 && word[8])
+		o->workdir = word + 8;
 	else if (parse_numeric(word, o, &ok))
 		return ok ? -1 : usage("not a number in -o ", word);
 	else if (*word && !is_mount_word(word))

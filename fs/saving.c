@@ -20,8 +20,8 @@ static enum exit_code report(struct buf *line, const struct model *m,
 static enum exit_code report_failure(struct buf *line, const struct model *m, int r,
 				     const struct error *err)
 {
-	buf_printf(line, "NOT saved: %s: %s; the edits are kept in %s/%s", m->place.path,
-		   err->text[0] ? err->text : strerror(-r), m->place.root, m->work);
+	buf_printf(line, "NOT saved: %s: %s; the edits are kept in %s", m->place.path,
+		   err->text[0] ? err->text : strerror(-r), m->work_path);
 	if (r == -ESTALE)
 		buf_add_str(line, " (the model was changed by somebody else: 'weightctl discard' "
 				  "drops the edits)");

@@ -200,10 +200,10 @@ static int unmount_dead(const char *path, const char *source)
 		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
 		return EXIT_FINE;
 	}
-	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %s/%s: mount "
+	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %s: mount "
 	    "%s "
 	    "again to go on, or 'weightctl commit' it",
-	    path, m->place.root, m->work, source);
+	    path, m->work_path, source);
 	return EXIT_SAVE_FAILED;
 }
 

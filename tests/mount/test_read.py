@@ -183,7 +183,7 @@ def test_weightctl_ls_l_tells_dtype_bytes_and_shape(shown):
 
 def test_weightctl_cat_writes_what_the_file_holds(shown):
     paths = {row['path'] for row in shown.rows.values()}
-    for name, row in list(shown.rows.items())[:120]:
+    for name, row in list(shown.rows.items())[::max(1, len(shown.rows) // 100)]:
         content = (shown.path / row['path']).read_bytes()
         assert cat(shown.model, row['path']) == content
         if '\0' not in name and f'variables/{name}' not in paths - {row['path']}:
@@ -537,7 +537,6 @@ def test_others_are_kept_out_unless_they_are_let_in(copy_of, root):
     model = copy_of('mlp')
     look = 'setpriv --reuid=65534 --regid=65534 --clear-groups cat {}/model.json'
     with Mount(model) as m:
-        m.path.chmod(0o755)
         assert bash(look.format(m.path)).returncode != 0
     with Mount(model, 'allow_other') as m:
         assert bash(look.format(m.path)).stdout == (m.path / 'model.json').read_text()

@@ -5,6 +5,7 @@ import mmap
 import os
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -135,7 +136,7 @@ def test_writes_during_commits_are_not_lost(plain):
 HOLDS = {
     'a current directory': ['bash', '-c', 'cd {m}/variables && echo ready && exec sleep 1000'],
     'an open file': ['bash', '-c', 'exec 3<{m}/model.json && echo ready && exec sleep 1000'],
-    'a map': ['python3', '-c', 'import mmap, time; f = open("{m}/variables/bytes", "rb"); '
+    'a map': [sys.executable, '-c', 'import mmap, time; f = open("{m}/variables/bytes", "rb"); '
               'v = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); f.close(); '
               'print("ready", flush=True); time.sleep(1000)'],
 }
