@@ -5,55 +5,32 @@
 #include "codec/backup.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "codec/bundle.h"
+#include "codec/folder.h"
 #include "codec/place.h"
 
 #define MARK "by-weightfs"
 
-enum { DEPTH_MAX = 32 };
-
-/* ---- one file ---- */
-
-static int copy_file(int fromfd, const char *from, int tofd, const char *to)
+/*
+ * TensorFlow writes a new data file and renames it, but an index, keras_metadata.pb and assets it
+ * writes over in place: a second name of those would follow.
+ */
+static bool is_data(const char *name)
 {
-	enum { PART = 1 << 20 };
-	cleanup_fd int in = openat(fromfd, from, O_RDONLY | O_CLOEXEC), out = -1;
-	cleanup_free uint8_t *part = malloc(PART);
-	struct stat st;
-	int r = 0;
+	uint32_t shard, shards;
+	size_t n;
 
-	if (in < 0 || fstat(in, &st) < 0)
-		return -errno;
-	out = openat(tofd, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
-	if (out < 0 || !part)
-		return out < 0 ? -errno : -ENOMEM;
-	if (ioctl(out, FICLONE, in) < 0) {
-		for (uint64_t at = 0; at < (uint64_t)st.st_size && r == 0;) {
-			uint64_t left = (uint64_t)st.st_size - at;
-			size_t n = left < PART ? (size_t)left : PART;
-
-			r = read_at(in, part, n, at);
-			if (r == 0)
-				r = write_at(out, part, n, at);
-			at += n;
-		}
-	}
-	return r == 0 && fsync(out) < 0 ? -errno : r;
+	return bundle_parse_shard_name(name, &n, &shard, &shards);
 }
 
 /* A second name where that is possible and safe, else a copy. */
 static int keep_file(int fromfd, const char *from, int tofd, const char *to)
 {
-	/* TensorFlow writes over an index in place, and a second name would follow. */
-	bool in_place = span_ends(span_str(from), span_str(".index"));
-
-	if (!in_place && linkat(fromfd, from, tofd, to, 0) == 0)
+	if (is_data(from) && linkat(fromfd, from, tofd, to, 0) == 0)
 		return 0;
-	return copy_file(fromfd, from, tofd, to);
+	return file_copy(fromfd, from, tofd, to);
 }
 
 static int mark(int folderfd, const char *name)
@@ -140,84 +117,42 @@ static int backup_checkpoint(const struct model *m, struct error *err)
 
 /* ---- a SavedModel ---- */
 
-static void remove_tree(int parentfd, const char *name, int depth)
+/* All but our work folder. */
+static int keep_how(const char *name, int depth)
 {
-	int fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	while (dir && depth < DEPTH_MAX && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(fd, entry->d_name, 0) < 0)
-			remove_tree(fd, entry->d_name, depth + 1);
-	}
-	(void)unlinkat(parentfd, name, AT_REMOVEDIR);
-}
-
-static int keep_tree(int fromfd, const char *from, int tofd, const char *to, int depth);
-
-static int keep_entry(int fromfd, int tofd, const char *name, int depth)
-{
-	struct stat st;
-
-	if (fstatat(fromfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return keep_tree(fromfd, name, tofd, name, depth + 1);
-	return keep_file(fromfd, name, tofd, name);
-}
-
-/* Makes the folder `to` of all that is in the folder `from`, but for our work folder. */
-static int keep_tree(int fromfd, const char *from, int tofd, const char *to, int depth)
-{
-	int in = openat(fromfd, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
-	cleanup_dir DIR *dir = in >= 0 ? fdopendir(in) : NULL;
-	cleanup_fd int out = -1;
-	struct dirent *entry;
-
-	if (!dir || depth > DEPTH_MAX)
-		return dir ? -ELOOP : -errno;
-	if (mkdirat(tofd, to, 0777) < 0)
-		return -errno;
-	out = openat(tofd, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	while (r == 0 && out >= 0 && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, ".weightfs") != 0)
-			r = keep_entry(in, out, entry->d_name, depth);
-	if (r == 0 && (out < 0 || fsync(out) < 0))
-		r = -errno;
-	return r;
+	if (depth == 0 && strcmp(name, ".weightfs") == 0)
+		return -1;
+	return is_data(name);
 }
 
 /* The new backup is made beside the old one and takes its place whole. */
 static int backup_folder(const struct model *m, int parentfd, const char *name, struct error *err)
 {
-	cleanup_buf struct buf fresh = {0}, final = {0}, sign = {0};
+	cleanup_buf struct buf fresh = {0}, kept = {0}, sign = {0};
 	int r;
 
 	buf_printf(&fresh, "%s.bak.new%c", name, 0);
-	buf_printf(&final, "%s.bak%c", name, 0);
+	buf_printf(&kept, "%s.bak%c", name, 0);
 	buf_printf(&sign, "%s.bak/" MARK "%c", name, 0);
-	if (fresh.failed || final.failed || sign.failed)
+	if (fresh.failed || kept.failed || sign.failed)
 		return -ENOMEM;
-	if (exists(parentfd, (const char *) final.p) && !exists(parentfd, (const char *)sign.p))
-		return not_ours((const char *) final.p, err);
-	remove_tree(parentfd, (const char *)fresh.p, 0);
-	r = keep_tree(m->place.rootfd, ".", parentfd, (const char *)fresh.p, 0);
+	if (exists(parentfd, (const char *)kept.p) && !exists(parentfd, (const char *)sign.p))
+		return not_ours((const char *)kept.p, err);
+	folder_remove(parentfd, (const char *)fresh.p);
+	r = folder_copy(m->place.rootfd, ".", parentfd, (const char *)fresh.p,
+			&(struct folder_copy){keep_how});
 	buf_reset(&sign);
 	buf_printf(&sign, "%s.bak.new/" MARK "%c", name, 0);
 	if (r == 0)
 		r = sign.failed ? -ENOMEM : mark(parentfd, (const char *)sign.p);
-	if (r == 0 && exists(parentfd, (const char *) final.p))
-		remove_tree(parentfd, (const char *) final.p, 0);
-	if (r == 0 &&
-	    renameat(parentfd, (const char *)fresh.p, parentfd, (const char *) final.p) < 0)
+	if (r == 0 && exists(parentfd, (const char *)kept.p))
+		folder_remove(parentfd, (const char *)kept.p);
+	if (r == 0 && renameat(parentfd, (const char *)fresh.p, parentfd, (const char *)kept.p) < 0)
 		r = -errno;
 	if (r == 0)
 		return sync_folder(parentfd, NULL, err);
-	remove_tree(parentfd, (const char *)fresh.p, 0);
-	return error_set(err, r, "%s: %s", final.p, strerror(-r));
+	folder_remove(parentfd, (const char *)fresh.p);
+	return error_set(err, r, "%s: %s", kept.p, strerror(-r));
 }
 
 static int backup_saved_model(const struct model *m, struct error *err)

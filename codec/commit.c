@@ -8,6 +8,7 @@
 #include "codec/edits_state.h"
 #include "codec/format.h"
 #include "codec/intent.h"
+#include "codec/output.h"
 #include "codec/rebase.h"
 #include "codec/stage.h"
 #include "codec/steps.h"
@@ -135,24 +136,49 @@ static int settle(struct model *m, struct error *err)
 	return edits_restart(m, err);
 }
 
+/* Saves elsewhere: the edits stay edits of the original. */
+static int commit_elsewhere(struct model *m, struct commit_report *ret, struct error *err)
+{
+	int r;
+
+	if (!ret->tensors || !edits_unsaved(m))
+		return 0;
+	r = output_write(m, err);
+	if (r == 0)
+		m->edits->unsaved = false;
+	ret->rewritten = r == 0;
+	return r;
+}
+
+static int commit_here(struct model *m, const struct commit_options *options,
+		       struct commit_report *ret, struct error *err)
+{
+	int r;
+
+	if (!ret->tensors && !(options->always && m->n_tensors))
+		return 0;
+	r = model_check_base(m, err);
+	if (r == 0)
+		r = edits_begin(m, err);
+	if (r == 0)
+		r = commit_edits(m->edits, options, ret, err);
+	if (r == 0)
+		r = settle(m, err);
+	if (r == 0)
+		m->edits->unsaved = false;
+	ret->rewritten = r == 0;
+	return r;
+}
+
 int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
 		 struct error *err)
 {
 	struct commit_report report = {.tensors = count_edited(m)};
-	int r = 0;
+	int r;
 
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
-	if (report.tensors || (options->always && m->n_tensors)) {
-		r = model_check_base(m, err);
-		if (r == 0)
-			r = edits_begin(m, err);
-		if (r == 0)
-			r = commit_edits(m->edits, options, &report, err);
-		if (r == 0)
-			r = settle(m, err);
-		report.rewritten = true;
-	}
+	r = m->output ? commit_elsewhere(m, &report, err) : commit_here(m, options, &report, err);
 	if (r == 0)
 		*ret = report;
 	return r;

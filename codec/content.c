@@ -345,5 +345,6 @@ int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
 	region_free(c->overlay);
 	c->overlay = overlay;
 	c->mtime = *mtime;
+	edits_touch(m);
 	return 0;
 }

@@ -9,6 +9,7 @@
 static void touch(struct content *c)
 {
 	clock_gettime(CLOCK_REALTIME, &c->mtime);
+	edits_touch(c->model);
 }
 
 static uint64_t block_end(const struct region *r, uint64_t block)

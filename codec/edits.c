@@ -24,16 +24,43 @@ int edits_init_unlocked(struct model *m)
 	return 0;
 }
 
+/* The original is not even locked if saves go elsewhere: what must be ours is the work folder. */
+static int lock_work(struct model *m, struct error *err)
+{
+	cleanup_fd int fd = work_create(m, err);
+	int r = fd < 0 ? fd : lock_file(fd);
+
+	if (r == -EBUSY)
+		return error_set(err, r, "%s: in use by another process", m->work_path);
+	return r < 0 ? r : steal_fd(&fd);
+}
+
 int edits_init(struct model *m, struct error *err)
 {
 	int fd, r = edits_init_unlocked(m);
 
 	if (r < 0 || !m->n_base)
 		return r;
-	fd = lock_model(m, err);
+	fd = m->output ? lock_work(m, err) : lock_model(m, err);
 	if (fd >= 0)
 		m->edits->lockfd = fd;
 	return fd < 0 ? fd : 0;
+}
+
+void edits_touch(struct model *m)
+{
+	m->edits->unsaved = true;
+}
+
+bool edits_unsaved(const struct model *m)
+{
+	return m->edits && m->edits->unsaved;
+}
+
+void edits_finish(struct model *m)
+{
+	if (m->output && m->edits && !m->edits->unsaved)
+		edits_remove(m);
 }
 
 struct edits *edits_free(struct edits *e)
@@ -45,6 +72,8 @@ struct edits *edits_free(struct edits *e)
 	close_pointer(&e->workfd);
 	close_pointer(&e->stagefd);
 	close_pointer(&e->lockfd);
+	if (e->model->output)
+		rmdir(e->model->workdir); /* made for the lock alone, if it is empty */
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 	return NULL;

@@ -74,6 +74,13 @@ int edits_accept(struct model *m, struct region *draft, struct error *err);
 /* A region is not used any more; releases it. */
 void edits_drop(struct model *m, struct region *region);
 
+/* Something was edited just now. */
+void edits_touch(struct model *m);
+/* True if something was edited since the last commit. */
+bool edits_unsaved(const struct model *m);
+/* The mount ends: edits that were saved elsewhere (codec/output.h) are not needed any more. */
+void edits_finish(struct model *m);
+
 /* Makes the edits so far durable (data, then a record, then the journal). */
 int edits_sync(struct model *m, struct error *err);
 /* Removes the work folder and all in it. No content has a region any more. */

@@ -14,7 +14,8 @@ struct edits {
 	struct journal journal;
 	struct data_file *data; /* where new regions go */
 	uint32_t next_region;
-	int lockfd; /* the model's lock (codec/lock.h); -1: not locked */
+	_Atomic bool unsaved; /* something was edited since the last commit */
+	int lockfd;	      /* the model's lock (codec/lock.h); -1: not locked */
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include "codec/model.h"
 
 struct stage;
+struct staged;
 
 struct format {
 	const char *name; /* as model.json says it */
@@ -34,6 +35,9 @@ extern const struct format format_bundle, format_saved_model;
 int bundle_load(struct model *m, const char *prefix, struct error *err);
 /* Adds what a commit of the model's edited tensors writes. */
 int bundle_save(struct model *m, struct stage *stage, struct error *err);
+/* Stages all of it, as edited, as one shard and its index, for another place. */
+int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
+		       struct staged *ret_index, struct error *err);
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
 /* Adds a document; its strings must live in the model's arena. -ENOMEM. */

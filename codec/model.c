@@ -143,6 +143,7 @@ struct model *model_free(struct model *m)
 	free(m->work);
 	free(m->workdir);
 	free(m->work_path);
+	free(m->output);
 	buf_release(&m->notes);
 	place_release(&m->place);
 	arena_release(&m->arena);

@@ -43,6 +43,7 @@ struct model {
 	char *work;	   /* of the work folder, relative to the root */
 	char *workdir;	   /* absolute: another place for it, as the user chose; or NULL */
 	char *work_path;   /* absolute path of the work folder, for messages */
+	char *output;	   /* absolute: where saves go instead (codec/output.h); or NULL */
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool big_endian;

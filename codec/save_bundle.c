@@ -419,8 +419,6 @@ static int append(struct saver *s)
 	return r < 0 ? r : saver_stage_indexes(s, NULL);
 }
 
-/* ---- which of the two ---- */
-
 /* All that a rewrite would copy is there; *ret is how much that is. */
 static bool is_complete(const struct model *m, uint64_t *ret)
 {
@@ -443,6 +441,33 @@ static bool is_complete(const struct model *m, uint64_t *ret)
 	*ret = bytes;
 	return true;
 }
+
+/* ---- a bundle elsewhere ---- */
+
+static int write_fresh(struct saver *s)
+{
+	struct staged *shard = s->fresh_shard;
+	cleanup_buf struct buf like = {0};
+	uint64_t bytes;
+	int r;
+
+	if (!is_complete(s->m, &bytes))
+		return error_set(s->err, -EIO,
+				 "%s: parts are missing or damaged ('weightctl check' lists them): "
+				 "it cannot be written elsewhere",
+				 s->m->prefix);
+	r = saver_shard_name(s, 0, s->m->n_shards, &like);
+	if (r == 0)
+		r = stage_create(s->stage, (const char *)like.p, shard, s->err);
+	if (r == 0)
+		r = write_all(s, shard->fd);
+	if (r == 0)
+		r = saver_write_index(s, 1, s->fresh_index);
+	staged_close(shard);
+	return r;
+}
+
+/* ---- which of them ---- */
 
 static bool has_room(const struct model *m, uint64_t bytes)
 {
@@ -497,23 +522,40 @@ static int save(struct saver *s)
 	return wants_rewrite(s) ? rewrite(s) : append(s);
 }
 
+static int with_saver(struct saver *s, int (*run)(struct saver *s))
+{
+	struct model *m = s->m;
+	int r = -ENOMEM;
+
+	s->moves = calloc(m->n_tensors + 1, sizeof(*s->moves));
+	s->order = calloc(m->n_tensors + 1, sizeof(*s->order));
+	s->part = malloc(PART);
+	if (s->moves && s->order && s->part) {
+		for (uint32_t i = 0; i < m->n_tensors; i++)
+			s->order[i] = i;
+		qsort_r(s->order, m->n_tensors, sizeof(*s->order), compare_places, m->tensors);
+		r = run(s);
+	}
+	close_pointer(&s->fd);
+	free(s->moves);
+	free(s->order);
+	free(s->part);
+	return r;
+}
+
 int bundle_save(struct model *m, struct stage *stage, struct error *err)
 {
 	struct saver s = {.m = m, .stage = stage, .fd = -1, .err = err};
-	int r = -ENOMEM;
 
-	s.moves = calloc(m->n_tensors + 1, sizeof(*s.moves));
-	s.order = calloc(m->n_tensors + 1, sizeof(*s.order));
-	s.part = malloc(PART);
-	if (s.moves && s.order && s.part) {
-		for (uint32_t i = 0; i < m->n_tensors; i++)
-			s.order[i] = i;
-		qsort_r(s.order, m->n_tensors, sizeof(*s.order), compare_places, m->tensors);
-		r = save(&s);
-	}
-	close_pointer(&s.fd);
-	free(s.moves);
-	free(s.order);
-	free(s.part);
-	return r;
+	return with_saver(&s, save);
+}
+
+int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
+		       struct staged *ret_index, struct error *err)
+{
+	struct saver s = {.m = m, .stage = stage, .fd = -1, .err = err};
+
+	s.fresh_shard = ret_shard;
+	s.fresh_index = ret_index;
+	return with_saver(&s, write_fresh);
 }

@@ -123,24 +123,54 @@ static struct content_id id_of(struct span bytes)
 	return (struct content_id){bytes.n, crc32c_extend(0, bytes)};
 }
 
-/* Stages an index that counts so many shards, in the place of one whose content is *before. */
-static int stage_index(struct saver *s, const char *name, struct span old, uint32_t count,
-		       struct content_id *before)
+/* Stages an index that counts so many shards. */
+static int stage_bytes(struct saver *s, const char *name, struct span old, uint32_t count,
+		       struct staged *ret, struct content_id *ret_id)
 {
 	struct sstable_writer w = {0};
-	struct content_id after;
-	struct staged f;
 	int r = write_index(s, old, count, &w);
 
 	if (r == 0)
-		r = stage_write(s->stage, name, buf_span(&w.file), &f, s->err);
-	if (r == 0) {
-		after = id_of(buf_span(&w.file));
-		r = stage_replace(s->stage, name, &f, *before, after);
-		*before = after;
-	}
+		r = stage_write(s->stage, name, buf_span(&w.file), ret, s->err);
+	if (r == 0)
+		*ret_id = id_of(buf_span(&w.file));
 	sstable_writer_release(&w);
 	return r;
+}
+
+/* The same, in the place of one whose content is *before. */
+static int stage_index(struct saver *s, const char *name, struct span old, uint32_t count,
+		       struct content_id *before)
+{
+	struct content_id after;
+	struct staged f;
+	int r = stage_bytes(s, name, old, count, &f, &after);
+
+	if (r == 0)
+		r = stage_replace(s->stage, name, &f, *before, after);
+	if (r == 0)
+		*before = after;
+	return r;
+}
+
+/* The index as it is on disk, if it is what was loaded. */
+static int read_index(struct saver *s, const struct base_file *base, struct file *ret)
+{
+	int r = file_read(s->m->place.rootfd, base->name, base->id.size, ret, s->err);
+
+	if (r == 0 && crc32c_extend(0, buf_span(&ret->bytes)) != base->crc)
+		r = error_set(s->err, -ESTALE, "%s: changed since the mount", base->name);
+	return r;
+}
+
+int saver_write_index(struct saver *s, uint32_t count, struct staged *ret)
+{
+	const struct base_file *base = &s->m->base[s->m->n_base - 1];
+	cleanup_file struct file old = {0};
+	struct content_id id;
+	int r = read_index(s, base, &old);
+
+	return r < 0 ? r : stage_bytes(s, base->name, buf_span(&old.bytes), count, ret, &id);
 }
 
 /* The shard goes to its usual name, which the first index does not mention, and a second index
@@ -170,10 +200,8 @@ int saver_stage_indexes(struct saver *s, struct staged *shard)
 	const struct base_file *base = &m->base[m->n_base - 1];
 	cleanup_file struct file old = {0};
 	struct content_id before = {base->id.size, base->crc};
-	int r = file_read(m->place.rootfd, base->name, base->id.size, &old, s->err);
+	int r = read_index(s, base, &old);
 
-	if (r == 0 && crc32c_extend(0, buf_span(&old.bytes)) != base->crc)
-		r = error_set(s->err, -ESTALE, "%s: changed since the mount", base->name);
 	if (r == 0)
 		r = stage_index(s, base->name, buf_span(&old.bytes), s->count, &before);
 	if (r == 0)

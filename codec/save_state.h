@@ -18,8 +18,9 @@ struct saver {
 	uint32_t count;	    /* of the new shards' names */
 	uint32_t usual;	    /* 1: the shard ends under the name of that count; 0: as it is */
 	uint8_t *part;
-	int fd;		/* of the shard that was opened last */
-	uint32_t shard; /* which one that is */
+	int fd;					  /* of the shard that was opened last */
+	uint32_t shard;				  /* which one that is */
+	struct staged *fresh_shard, *fresh_index; /* of a bundle that goes elsewhere */
 	struct error *err;
 };
 
@@ -37,5 +38,8 @@ int saver_add_empty_names(struct saver *s, uint32_t from, const char *like);
  * one that ends under its usual name, if s->usual says so.
  */
 int saver_stage_indexes(struct saver *s, struct staged *shard);
+
+/* Stages the index that counts so many shards, without saying what becomes of it. */
+int saver_write_index(struct saver *s, uint32_t count, struct staged *ret);
 
 #endif

@@ -55,7 +55,7 @@ int work_stage(struct model *m, int workfd, struct error *err)
 {
 	cleanup_fd int fd = -1, file = -1;
 
-	if (!m->workdir)
+	if (!m->workdir || m->output)
 		return fcntl(workfd, F_DUPFD_CLOEXEC, 0);
 	if (mkdirat(m->place.rootfd, m->work, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, "%s/%s", m->place.root, m->work);
@@ -82,6 +82,8 @@ int work_check_place(const struct model *m, struct error *err)
 	cleanup_file struct file file = {0};
 	cleanup_buf struct buf path = {0};
 
+	if (m->output)
+		return 0; /* these edits go elsewhere, whatever others there are */
 	if (m->workdir && work_has_journal(m, false))
 		return error_set(err, -EACCES,
 				 "edits of this model are in %s/%s: mount it without -o workdir",
@@ -132,14 +134,15 @@ void work_remove(const struct model *m, int workfd)
 	cleanup_fd int stagefd = -1;
 
 	empty(workfd);
-	if (m->workdir) {
+	if (m->workdir && !m->output) {
 		stagefd = openat(m->place.rootfd, m->work,
 				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stagefd >= 0)
 			empty(stagefd);
 	}
 	unlinkat(workfd, "journal", 0);
-	unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
+	if (!m->output)
+		unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
 	if (m->workdir)
 		rmdir(m->workdir);
 }

@@ -78,7 +78,7 @@ static int make_view(const struct options *o, struct view *v)
 {
 	struct error err = {""};
 	struct model *m;
-	struct open_options how = {o->read_only, o->workdir};
+	struct open_options how = {o->read_only, o->workdir, o->output};
 	int r = open_model(o->model, &how, &m, &v->recovery, &err);
 
 	if (r < 0) {
@@ -152,7 +152,7 @@ static char *absolute_path(const char *path)
 
 static int mount_model(const struct options *o)
 {
-	cleanup_free char *mountpoint = NULL, *logfile = NULL, *workdir = NULL;
+	cleanup_free char *mountpoint = NULL, *logfile = NULL, *workdir = NULL, *output = NULL;
 	struct options absolute = *o;
 	struct error err = {""};
 	int r;
@@ -165,6 +165,7 @@ static int mount_model(const struct options *o)
 	}
 	absolute.logfile = logfile = absolute_path(o->logfile);
 	absolute.workdir = workdir = absolute_path(o->workdir);
+	absolute.output = output = absolute_path(o->output);
 	the_options = &absolute;
 	if (!o->foreground) {
 		r = detach();

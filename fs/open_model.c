@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "codec/output.h"
+
 /* Renames happen in the folder of the index and in the model's own. */
 static bool can_be_written(const struct model *m)
 {
@@ -15,18 +17,25 @@ static bool can_be_written(const struct model *m)
 	       faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
 }
 
+static void check_writable(struct model *m)
+{
+	if (m->read_only || m->output || can_be_written(m))
+		return;
+	m->read_only = -EROFS;
+	snprintf(m->why_read_only, sizeof(m->why_read_only),
+		 "the model's folder cannot be written");
+}
+
 static int prepare(struct model *m, const struct open_options *o, struct recovery *found,
 		   struct error *err)
 {
-	int r = o->workdir ? model_set_workdir(m, o->workdir) : 0;
+	int r = o->output ? output_choose(m, o->output, err) : 0;
 
+	if (r == 0 && o->workdir)
+		r = model_set_workdir(m, o->workdir);
 	if (r < 0)
 		return r;
-	if (!m->read_only && !can_be_written(m)) {
-		m->read_only = -EROFS;
-		snprintf(m->why_read_only, sizeof(m->why_read_only),
-			 "the model's folder cannot be written");
-	}
+	check_writable(m);
 	if (m->read_only)
 		return 0;
 	r = edits_init(m, err);

@@ -7,6 +7,7 @@
 struct open_options {
 	bool read_only;
 	const char *workdir; /* absolute; or NULL */
+	const char *output;  /* absolute: where saves go; or NULL */
 };
 
 /*

@@ -31,6 +31,7 @@ static const char help[] =
 	"  allow_other    let other users in, as far as modes permit\n"
 	"  uid=N gid=N    show this owner instead of the mounting user\n"
 	"  umask=OCTAL    permissions that are taken away; default: that of the process\n"
+	"  output=PATH    save to this new prefix or directory; the model itself is only read\n"
 	"  workdir=PATH   keep the edits in this folder instead of one beside the model\n"
 	"  logfile=PATH   log to a file instead of syslog\n"
 	"  backup         keep the model as it was before a save as PREFIX.bak.* or DIR.bak/\n"
@@ -111,6 +112,8 @@ static int parse_word(const char *word, struct options *o)
 		o->logfile = word + 8;
 	else if (strncmp(word, "workdir=", 8) == 0 && word[8])
 		o->workdir = word + 8;
+	else if (strncmp(word, "output=", 7) == 0 && word[7])
+		o->output = word + 7;
 	else if (parse_numeric(word, o, &ok))
 		return ok ? -1 : usage("not a number in -o ", word);
 	else if (*word && !is_mount_word(word))

@@ -14,6 +14,7 @@ struct options {
 	bool read_only, allow_other;
 	bool compact, backup; /* what a save does (codec/commit.h) */
 	const char *workdir;  /* where edits are kept; NULL: beside the model */
+	const char *output;   /* where saves go; NULL: into the model */
 	const char *logfile;  /* NULL: syslog */
 	long readahead;	      /* KiB; 0: ours; -1: as the kernel has it */
 	uid_t uid;	      /* (uid_t)-1: of the process */

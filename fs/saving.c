@@ -8,8 +8,8 @@
 static enum exit_code report(struct buf *line, const struct model *m,
 			     const struct commit_report *done)
 {
-	buf_printf(line, "saved %s: %u tensor%s written", m->place.path, done->tensors,
-		   done->tensors == 1 ? "" : "s");
+	buf_printf(line, "saved %s: %u tensor%s written", m->output ? m->output : m->place.path,
+		   done->tensors, done->tensors == 1 ? "" : "s");
 	if (done->copied)
 		buf_printf(line,
 			   "; %llu bytes were copied, because this file system makes no links",

@@ -228,6 +228,8 @@ int session_run(struct session *s, void (*ready)(void))
 	if (code == EXIT_FINE) {
 		view_drop_drafts(s->view);
 		code = (int)save_all(s->view, &options, &text, &error);
+		for (size_t i = 0; i < s->view->n_branches; i++)
+			edits_finish(s->view->branches[i]->model);
 	}
 	gate_release(&s->gate);
 	return code;

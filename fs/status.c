@@ -37,7 +37,7 @@ static bool add_pending(const struct view *v, const struct branch *b, bool first
 	for (size_t i = 0; i < m->n_tensors; i++) {
 		cleanup_buf struct buf path = {0};
 
-		if (!b->tensor_nodes[i] || !content_edited(m, &m->tensors[i]))
+		if (!edits_unsaved(m) || !b->tensor_nodes[i] || !content_edited(m, &m->tensors[i]))
 			continue;
 		view_path(v, b->tensor_nodes[i], &path);
 		add_pair(out, first && !any, buf_span(&path), "change", span_str("edited"));

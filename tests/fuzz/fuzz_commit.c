@@ -171,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		return 0;
 	edits = edit(m, 1 + (unsigned)(n % 3));
 	read_tensors(m, &seen);
-	r = commit_model(m, &report, &err);
+	r = commit_model(m, &options, &report, &err);
 	MUST(r == 0 ? report.tensors == edits : err.text[0] != 0);
 	must_be_as_seen(m, &seen);
 	m = model_free(m);

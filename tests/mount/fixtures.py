@@ -34,15 +34,21 @@ def root():
 
 
 @pytest.fixture(scope='module', autouse=True)
-def no_reports_of_mounts_of_a_module():
+def no_reports_of_a_module():
     yield
-    assert not reports or reports.take() == ''
+    fail_on_reports()
 
 
 @pytest.fixture(autouse=True)
 def no_reports():
     yield
-    assert not reports or reports.take() == ''
+    fail_on_reports()
+
+
+def fail_on_reports():
+    found = reports.take() if reports else ''
+    if found:
+        pytest.fail(f'a sanitizer has found something:\n{found}', pytrace=False)
 
 
 @pytest.fixture

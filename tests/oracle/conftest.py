@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
+pytest.register_assert_rewrite('fixtures', 'models', 'mounting')
 sys.path[:0] = [os.fspath(HERE), os.fspath(HERE.parent / 'mount')]
 
 from fixtures import (copy_of, fuse, large, large_tensors, no_reports,  # noqa: E402, F401
-                      no_reports_of_mounts_of_a_module)
+                      no_reports_of_a_module)
 
 LIMIT = 200  # seconds
 

@@ -1,0 +1,28 @@
+/* Files and folders that are kept a second time: linked where that is wanted, else copied. */
+#ifndef CODEC_FOLDER_H
+#define CODEC_FOLDER_H
+
+#include <stdbool.h>
+
+#include "codec/error.h"
+
+/* Makes the file `to`, which must not exist, of the file `from`: its bytes, mode and nothing else;
+ * sharing blocks where the file system can. Synced. */
+int file_copy(int fromfd, const char *from, int tofd, const char *to);
+
+/* What folder_copy() makes. */
+struct folder_copy {
+	/* 1: link the file if that is possible; 0: copy it; below 0: leave it out. */
+	int (*how)(const char *name, int depth);
+};
+
+/*
+ * Makes the folder `to`, which must not exist, of all that is in the folder `from`. Synced.
+ * -ELOOP: nested too deeply. What was made stays on failure.
+ */
+int folder_copy(int fromfd, const char *from, int tofd, const char *to,
+		const struct folder_copy *what);
+/* Removes a folder and all in it, as far as that is possible; follows no link. */
+void folder_remove(int parentfd, const char *name);
+
+#endif
