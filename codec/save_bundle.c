@@ -42,6 +42,15 @@ static int tensor_error(struct saver *s, const struct tensor *t, int r)
 	return r < 0 ? error_prefix(s->err, r, "'%s'", quote(t->key)) : 0;
 }
 
+void saver_progress(struct saver *s, uint64_t bytes)
+{
+	const struct commit_options *o = s->stage->options;
+
+	s->done += bytes;
+	if (o && o->progress)
+		o->progress(o->context, s->done < s->all ? s->done : s->all, s->all);
+}
+
 /* ---- reading what is there ---- */
 
 static int old_shard(struct saver *s, uint32_t shard)
@@ -151,6 +160,10 @@ static int write_all(struct saver *s, int to)
 	uint64_t end = 0;
 	int r = 0;
 
+	for (size_t i = 0; i < s->m->n_tensors; i++)
+		if (has_extent(&s->m->tensors[i]))
+			s->all += 2 * s->m->tensors[i].base.size;
+
 	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
 		struct move *move = &s->moves[s->order[i]];
@@ -161,12 +174,16 @@ static int write_all(struct saver *s, int to)
 		move->moved = true;
 		r = write_tensor(s, t, to, &move->to);
 		end += t->base.size;
+		saver_progress(s, t->base.size);
 	}
 	if (r == 0 && fsync(to) < 0)
 		r = error_errno(s->err, "writing the new data file");
-	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++)
-		if (s->moves[i].moved)
-			r = verify_new(s, &s->m->tensors[i], to);
+	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
+		if (!s->moves[i].moved)
+			continue;
+		r = verify_new(s, &s->m->tensors[i], to);
+		saver_progress(s, s->moves[i].to.size);
+	}
 	return r;
 }
 
@@ -296,6 +313,11 @@ static int move_all(struct saver *s, uint32_t kept)
 {
 	int r = 0;
 
+	for (size_t i = 0; i < s->m->n_tensors; i++)
+		if (s->moves[i].moved ||
+		    (has_extent(&s->m->tensors[i]) && s->m->tensors[i].base.shard >= kept))
+			s->all += s->m->tensors[i].base.size;
+
 	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
 
@@ -303,6 +325,8 @@ static int move_all(struct saver *s, uint32_t kept)
 			r = move_edited(s, t, kept);
 		else if (has_extent(t) && t->base.shard >= kept)
 			r = move_merged(s, t, kept);
+		if (s->moves[s->order[i]].moved)
+			saver_progress(s, t->base.size);
 	}
 	return r;
 }

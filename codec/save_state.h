@@ -20,10 +20,13 @@ struct saver {
 	uint8_t *part;
 	int fd;					  /* of the shard that was opened last */
 	uint32_t shard;				  /* which one that is */
+	uint64_t done, all;			  /* bytes read and written, for who watches */
 	struct staged *fresh_shard, *fresh_index; /* of a bundle that goes elsewhere */
 	struct error *err;
 };
 
+/* So many bytes more are done. */
+void saver_progress(struct saver *s, uint64_t bytes);
 bool saver_shard_exists(const struct saver *s, uint32_t shard);
 /* PREFIX.data-SSSSS-of-NNNNN, relative to the model's folder, into ret. */
 int saver_shard_name(const struct saver *s, uint32_t shard, uint32_t count, struct buf *ret);

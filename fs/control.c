@@ -6,6 +6,7 @@
 #include "codec/buf.h"
 #include "fs/exit.h"
 #include "fs/log.h"
+#include "fs/progress.h"
 
 int control_send(const char *mountpoint, const char *command)
 {
@@ -25,6 +26,11 @@ int control_send(const char *mountpoint, const char *command)
 /* One line: something to be shown, or the verdict. */
 static void hear(char *line, int *code)
 {
+	if (strncmp(line, "progress ", 9) == 0) {
+		progress_show("saving", (unsigned)strtoul(line + 9, NULL, 10));
+		return;
+	}
+	progress_show("saving", 100);
 	if (strncmp(line, "say ", 4) == 0)
 		say("weightfs: %s", line + 4);
 	else if (strncmp(line, "exit ", 5) == 0)

@@ -19,6 +19,8 @@ extern const struct ctl_command ctl_status, ctl_commit, ctl_discard, ctl_recover
 
 /* Says how the command is used. EXIT_USAGE. */
 int ctl_usage(const struct ctl_command *c);
+/* For struct commit_options: shows how far a save is, on a terminal. */
+void ctl_progress(void *context, uint64_t done, uint64_t all);
 /* Says why a model could not be opened; the exit code of that. */
 int ctl_failed(int r, const struct error *err);
 /*

@@ -8,6 +8,7 @@
 
 #include "codec/stored.h"
 #include "fs/ctl.h"
+#include "fs/progress.h"
 
 enum { THREADS = 2 };
 
@@ -16,6 +17,7 @@ struct check {
 	pthread_mutex_t lock; /* next, faults, and stdout */
 	size_t next;
 	unsigned long faults;
+	uint64_t done, all; /* bytes */
 };
 
 static void fault(struct check *c, const struct tensor *t, const char *what)
@@ -68,6 +70,10 @@ static void *check_main(void *context)
 		if (i >= c->m->n_tensors)
 			return NULL;
 		check_tensor(c, &c->m->tensors[i]);
+		pthread_mutex_lock(&c->lock);
+		c->done += c->m->tensors[i].base.size;
+		progress_show("checking", c->all ? (unsigned)(100 * c->done / c->all) : 100);
+		pthread_mutex_unlock(&c->lock);
 	}
 }
 
@@ -94,6 +100,8 @@ static void check_model(struct check *c)
 	int started = 0;
 
 	pthread_mutex_init(&c->lock, NULL);
+	for (size_t i = 0; i < c->m->n_tensors; i++)
+		c->all += c->m->tensors[i].base.size;
 	while (started < THREADS && pthread_create(&threads[started], NULL, check_main, c) == 0)
 		started++;
 	if (!started)

@@ -34,7 +34,7 @@ static void print(const char *when, struct space s)
 
 static int compact(struct model *m)
 {
-	struct commit_options options = {.compact = true, .always = true};
+	struct commit_options options = {.compact = true, .always = true, .progress = ctl_progress};
 	struct commit_report done;
 	struct error err = {""};
 	int r = commit_model(m, &options, &done, &err);

@@ -168,7 +168,7 @@ static int save_model(const char *argument, const struct commit_options *options
 
 static int run_commit(int argc, char **argv)
 {
-	struct commit_options options = {0};
+	struct commit_options options = {.progress = ctl_progress};
 	cleanup_free char *mount = NULL;
 
 	if (argc != 2)

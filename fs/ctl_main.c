@@ -4,6 +4,7 @@
 #include "fs/ctl.h"
 #include "fs/log.h"
 #include "fs/open_model.h"
+#include "fs/progress.h"
 
 static const struct ctl_command *const commands[] = {
 	&ctl_ls,     &ctl_cat,	   &ctl_check,	 &ctl_status,
@@ -14,6 +15,12 @@ int ctl_usage(const struct ctl_command *c)
 {
 	say("usage: weightctl %s %s", c->name, c->arguments);
 	return EXIT_USAGE;
+}
+
+void ctl_progress(void *context, uint64_t done, uint64_t all)
+{
+	(void)context;
+	progress_show("saving", all ? (unsigned)(100 * done / all) : 100);
 }
 
 int ctl_failed(int r, const struct error *err)

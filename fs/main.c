@@ -182,5 +182,5 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	return o.unmount ? unmount(o.mountpoint) : mount_model(&o);
+	return o.unmount ? unmount(o.mountpoint, o.lazy) : mount_model(&o);
 }

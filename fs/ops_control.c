@@ -38,6 +38,7 @@ struct committer {
 	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
 	size_t answer_size;
 	pid_t asker;
+	uint64_t percent; /* that was told last */
 };
 
 /* ---- conversations ---- */
@@ -207,6 +208,23 @@ static void say_lines(struct conversation *c, struct span text)
 	}
 }
 
+/* A save that takes long says how far it is, to who listens. */
+static void show_progress(void *context, uint64_t done, uint64_t all)
+{
+	struct committer *k = context;
+	uint64_t percent = all ? 100 * done / all : 100;
+	bool listens;
+
+	if (percent == k->percent)
+		return;
+	k->percent = percent;
+	pthread_mutex_lock(&k->talk->lock);
+	listens = k->talk->waiting != NULL;
+	pthread_mutex_unlock(&k->talk->lock);
+	if (listens)
+		tell(k->talk, true, "progress %llu\n", (unsigned long long)percent);
+}
+
 static void save(struct committer *k)
 {
 	struct session *s = k->session;
@@ -215,6 +233,9 @@ static void save(struct committer *k)
 	enum exit_code code;
 	int r;
 
+	k->percent = 0;
+	options.progress = show_progress;
+	options.context = k;
 	gate_close(&s->gate);
 	code = save_all(s->view, &options, &text, &r);
 	say_lines(k->talk, buf_span(&text));

@@ -10,7 +10,7 @@
 
 static const char help[] =
 	"usage: weightfs MODEL MOUNTPOINT [-f] [-d] [-s] [-o option,...]\n"
-	"       weightfs -u MOUNTPOINT\n"
+	"       weightfs -u [--lazy] MOUNTPOINT\n"
 	"\n"
 	"Mounts a TensorFlow checkpoint or SavedModel as a directory tree; what is edited there "
 	"is\n"
@@ -20,6 +20,7 @@ static const char help[] =
 	"data files, or a directory with one checkpoint in it.\n"
 	"\n"
 	"  -u             write back, unmount, and say how it went\n"
+	"  --lazy         with -u: detach at once, save when the last file is closed\n"
 	"  -f             stay in the foreground, log to stderr\n"
 	"  -d             likewise, and show each request\n"
 	"  -s             use one worker thread\n"
@@ -139,6 +140,8 @@ static int check(const struct options *o, int n_names)
 {
 	if (o->unmount && n_names != 1)
 		return usage("-u wants one MOUNTPOINT", "");
+	if (!o->unmount && o->lazy)
+		return usage("--lazy goes with -u", "");
 	if (!o->unmount && n_names != 2)
 		return usage(n_names < 2 ? "MODEL and MOUNTPOINT are missing" + (n_names ? 10 : 0)
 					 : "more than MODEL and MOUNTPOINT",
@@ -151,6 +154,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	static const struct option longs[] = {
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
+		{"lazy", no_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options o = {.uid = (uid_t)-1, .gid = (gid_t)-1, .umask = -1};
@@ -165,6 +169,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		case 'd': o.foreground = o.debug = true; break;
 		case 's': o.single = true; break;
 		case 'u': o.unmount = true; break;
+		case 'l': o.lazy = true; break;
 		case 'o': r = parse_words(optarg, &o); break;
 		default:
 			return usage("unknown option, or one without its value: ",

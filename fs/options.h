@@ -8,6 +8,7 @@
 struct options {
 	const char *model, *mountpoint;
 	bool unmount;	 /* -u: mountpoint is to be unmounted */
+	bool lazy;	 /* --lazy: with -u, detach at once */
 	bool foreground; /* -f */
 	bool debug;	 /* -d: foreground, and what FUSE says */
 	bool single;	 /* -s: one worker */

@@ -135,7 +135,9 @@ static int take_down(const char *path)
 		return EXIT_FINE;
 	fd = control_send(path, "thaw");
 	close_pointer(&fd);
-	say("weightfs: not unmounted: %s", err.text);
+	say("weightfs: not unmounted: %s; the edits are saved. Close what is open, or detach it "
+	    "with 'weightfs -u --lazy'",
+	    err.text);
 	name_holders(path);
 	return EXIT_BUSY;
 }
@@ -207,7 +209,22 @@ static int unmount_dead(const char *path, const char *source)
 	return EXIT_SAVE_FAILED;
 }
 
-int unmount(const char *mountpoint)
+/* The daemon goes on until the last file is closed, and saves then. */
+static int detach(const char *path)
+{
+	struct error err = {""};
+
+	if (mount_undo(path, true, &err) < 0) {
+		say("weightfs: %s", err.text);
+		return EXIT_BUSY;
+	}
+	say("weightfs: detached; edits are saved when the last file is closed, and the log says "
+	    "how "
+	    "that went");
+	return EXIT_FINE;
+}
+
+int unmount(const char *mountpoint, bool lazily)
 {
 	struct error err = {""};
 	cleanup_free char *path = mountpoint_path(mountpoint, &err);
@@ -225,5 +242,5 @@ int unmount(const char *mountpoint)
 	}
 	if (stat(path, &st) < 0 && errno == ENOTCONN)
 		return unmount_dead(path, m.source);
-	return unmount_live(path);
+	return lazily ? detach(path) : unmount_live(path);
 }

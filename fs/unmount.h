@@ -2,7 +2,9 @@
 #ifndef FS_UNMOUNT_H
 #define FS_UNMOUNT_H
 
-/* The exit code, after all was said on stderr. */
-int unmount(const char *mountpoint);
+#include <stdbool.h>
+
+/* The exit code, after all was said on stderr. lazily: detaches at once. */
+int unmount(const char *mountpoint, bool lazily);
 
 #endif
