@@ -80,9 +80,8 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 		return error_set(err, -EROFS, "opened for reading only");
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
-	if (!tensor_is_raw(t) || t->slices)
-		return error_set(err, -EPERM, "a %s of dtype %s cannot be edited yet",
-				 t->slices ? "partitioned variable" : "tensor",
+	if (!tensor_is_raw(t))
+		return error_set(err, -EPERM, "a tensor of dtype %s cannot be edited",
 				 dtype_name(t->dtype).text);
 	return 0;
 }

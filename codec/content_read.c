@@ -131,7 +131,7 @@ static const struct tensor *base_run(struct content *c, uint64_t at, uint64_t n,
 	struct slice_run run = {.offset = at, .size = n};
 
 	if (t->slices) {
-		run = slices_find(t->slices, &t->shape, dtype_size(t->dtype), at);
+		run = slices_find(t->slices, &t->shape, dtype_size(t->dtype), at, 0);
 		t = &c->model->tensors[t->slices->slice[run.slice].tensor];
 	}
 	*ret_offset = t->base.offset + run.offset;
@@ -205,9 +205,9 @@ struct copy {
 	struct error *err;
 };
 
-static int copy_base(struct content *c, const struct tensor *t, uint64_t offset, uint64_t n,
-		     struct copy *copy)
+static int copy_base(struct content *c, uint64_t at, uint64_t n, struct copy *copy)
 {
+	const struct tensor *t = c->tensor;
 	cleanup_fd int opened = -1;
 	int fd = c->base_fd, r;
 
@@ -216,39 +216,96 @@ static int copy_base(struct content *c, const struct tensor *t, uint64_t offset,
 		if (fd < 0)
 			return fd;
 	}
-	if (copy->keep_fd && opened >= 0 && !c->tensor->slices)
+	if (copy->keep_fd && opened >= 0)
 		c->base_fd = steal_fd(&opened);
-	r = read_at(fd, copy->to, (size_t)n, offset);
+	r = read_at(fd, copy->to, (size_t)n, t->base.offset + at);
 	if (r < 0)
 		return error_set(copy->err, -EIO, "%s: %s", shard_of(c, t)->name, strerror(-r));
-	copy->to += n;
 	return 0;
+}
+
+/* What a read needs of one slice: a run of its own bytes, for rows follow rows in both. */
+struct band {
+	uint64_t from, end;
+	uint8_t *bytes;
+};
+
+static int read_band(struct content *c, size_t slice, struct band *band, struct error *err)
+{
+	const struct tensor *t = &c->model->tensors[c->tensor->slices->slice[slice].tensor];
+	cleanup_fd int fd = shard_open(shard_of(c, t), c->model->place.rootfd, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	band->bytes = malloc(band->end - band->from);
+	if (!band->bytes)
+		return -ENOMEM;
+	r = read_at(fd, band->bytes, band->end - band->from, t->base.offset + band->from);
+	return r < 0 ? error_set(err, -EIO, "%s: %s", shard_of(c, t)->name, strerror(-r)) : 0;
+}
+
+/* Goes through the runs of [at, at + n): notes what is needed, or, with to, copies it there. */
+static void walk_bands(const struct tensor *t, struct band *bands, uint64_t at, uint64_t n,
+		       uint8_t *to)
+{
+	size_t hint = 0;
+
+	while (n) {
+		struct slice_run run =
+			slices_find(t->slices, &t->shape, dtype_size(t->dtype), at, hint);
+		struct band *b = &bands[run.slice];
+		uint64_t size = run.size < n ? run.size : n;
+
+		if (to) {
+			memcpy(to, b->bytes + (run.offset - b->from), size);
+			to += size;
+		} else {
+			b->from = b->end ? b->from : run.offset;
+			b->end = run.offset + size;
+		}
+		hint = run.slice;
+		at += size;
+		n -= size;
+	}
+}
+
+/* The base of a partitioned variable: each slice is read once, then the runs are put in place. */
+static int copy_slices(struct content *c, uint64_t at, uint64_t n, struct copy *copy)
+{
+	const struct tensor *t = c->tensor;
+	cleanup_free struct band *bands = calloc(t->slices->n, sizeof(*bands));
+	int r = 0;
+
+	if (!bands)
+		return -ENOMEM;
+	walk_bands(t, bands, at, n, NULL);
+	for (size_t i = 0; i < t->slices->n && r == 0; i++)
+		if (bands[i].end)
+			r = read_band(c, i, &bands[i], copy->err);
+	if (r == 0)
+		walk_bands(t, bands, at, n, copy->to);
+	for (size_t i = 0; i < t->slices->n; i++)
+		free(bands[i].bytes);
+	return r;
 }
 
 static int copy_piece(void *context, struct content *c, const struct piece *p)
 {
 	struct copy *copy = context;
-	uint64_t at = p->offset, n = p->size;
 	int r = 0;
 
-	if (p->type == PIECE_REGION) {
-		r = read_at(p->region->data->fd, copy->to, (size_t)n, p->region->offset + at);
-		copy->to += n;
-		return r < 0 ? error_set(copy->err, r, "work folder: %s", strerror(-r)) : 0;
-	}
-	if (p->type == PIECE_ZEROS) {
-		memset(copy->to, 0, (size_t)n);
-		copy->to += n;
-		return 0;
-	}
-	while (n && r == 0) {
-		uint64_t offset, part;
-		const struct tensor *t = base_run(c, at, n, &offset, &part);
-
-		r = copy_base(c, t, offset, part, copy);
-		at += part;
-		n -= part;
-	}
+	if (p->type == PIECE_ZEROS)
+		memset(copy->to, 0, (size_t)p->size);
+	else if (p->type == PIECE_BASE)
+		r = c->tensor->slices ? copy_slices(c, p->offset, p->size, copy)
+				      : copy_base(c, p->offset, p->size, copy);
+	else
+		r = read_at(p->region->data->fd, copy->to, (size_t)p->size,
+			    p->region->offset + p->offset);
+	if (r < 0 && p->type == PIECE_REGION)
+		error_set(copy->err, r, "work folder: %s", strerror(-r));
+	copy->to += p->size;
 	return r;
 }
 

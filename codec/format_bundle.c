@@ -122,6 +122,9 @@ static int resolve_slice(struct loader *l, struct tensor *t, const struct bundle
 	    l->entries[part - l->m->tensors].slices ||
 	    (rank && memcmp(part->shape.dims, e->length + at, rank * sizeof(int64_t)) != 0))
 		return error_set(why, -EBADMSG, "slice %zu has another dtype or shape", i);
+	part->is_slice = true;
+	part->whole = (uint32_t)(t - l->m->tensors);
+	part->part = (uint32_t)i;
 	*ret = (struct slice){e->start + at, e->length + at, (uint32_t)(part - l->m->tensors)};
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "codec/bundle.h"
 #include "codec/pbwire.h"
 
 int intent_append_stage(struct journal *j, const struct stage *s, struct error *err)
@@ -83,21 +84,31 @@ int intent_append_abort(struct journal *j, struct error *err)
 	return journal_append(j, &record, err);
 }
 
-/* A path below the model's folder, of plain names. */
-static bool is_inside(struct span path)
+/*
+ * A name that commits of this model make, replace or remove. Any other path may lead anywhere: by
+ * "..", or through a link that came with the model.
+ */
+static bool is_of_model(const struct model *m, const char *name)
 {
-	while (path.n) {
-		const uint8_t *slash = memchr(path.p, '/', path.n);
-		struct span part = span_first(path, slash ? (size_t)(slash - path.p) : path.n);
+	size_t prefix_n;
+	uint32_t shard, shards;
 
-		if (!part.n || span_is(part, ".") || span_is(part, "..") ||
-		    memchr(part.p, 0, part.n))
-			return false;
-		if (!slash)
+	for (size_t i = 0; i < m->n_base; i++)
+		if (strcmp(name, m->base[i].name) == 0)
 			return true;
-		path = span_skip(path, part.n + 1);
-	}
-	return false;
+	if (strcmp(name, "fingerprint.pb") == 0)
+		return true;
+	return m->prefix && bundle_parse_shard_name(name, &prefix_n, &shard, &shards) &&
+	       span_equal(span_of(name, prefix_n), span_str(m->prefix));
+}
+
+/* The name of a record, to be freed; NULL if it is none of the model's, or without memory. */
+static char *take_name(const struct model *m, ProtobufCBinaryData name)
+{
+	cleanup_free char *path = strndup((const char *)name.data, name.len);
+
+	return path && strlen(path) == name.len && is_of_model(m, path) ? steal_pointer(path)
+									: NULL;
 }
 
 /* stage.N, and nothing that leads elsewhere. */
@@ -113,21 +124,16 @@ static bool is_staged(struct span name)
 
 static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 {
-	struct span name = pb_span(from->name), staged = pb_span(from->staged);
+	cleanup_free char *name = take_name(s->model, from->name);
+	struct span staged = pb_span(from->staged);
 	struct staged f = {.fd = -1, .inode = from->inode};
 	struct step *last;
-	char *path;
 	int r;
 
-	if (!is_inside(name) ||
-	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
+	if (!name || (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
 		return -EBADMSG;
-	path = strndup((const char *)name.p, name.n);
-	if (!path)
-		return -ENOMEM;
 	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"", staged.n < 24 ? staged.n : 0);
-	r = stage_place(s, path, &f);
-	free(path);
+	r = stage_place(s, name, &f);
 	if (r < 0)
 		return r;
 	last = &s->steps[s->n_steps - 1];
@@ -169,12 +175,10 @@ void intent_sweep_names(const struct model *m, const struct stage_name *names, s
 void intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
 {
 	for (size_t i = 0; i < stage->n_names; i++) {
-		struct span name = pb_span(stage->names[i]->name);
-		cleanup_free char *path =
-			is_inside(name) ? strndup((const char *)name.p, name.n) : NULL;
+		cleanup_free char *name = take_name(m, stage->names[i]->name);
 
-		if (path)
-			sweep(m, path, stage->names[i]->inode);
+		if (name)
+			sweep(m, name, stage->names[i]->inode);
 	}
 }
 

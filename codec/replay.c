@@ -154,6 +154,7 @@ static int how_far(struct replay *p, struct span frames)
 	struct boot_id now = boot_id();
 	struct span rest = frames;
 	size_t synced = 0;
+	bool first = true;
 	int r;
 
 	do {
@@ -161,6 +162,10 @@ static int how_far(struct replay *p, struct span frames)
 		Weightfs__Record *record;
 
 		r = journal_next(&rest, &arena, &record, p->err);
+		/* Without it nothing says which state of the model the edits are for. */
+		if (r > 0 && first && record->kind_case != WEIGHTFS__RECORD__KIND_BEGIN)
+			r = damaged(p, "its first record is missing");
+		first = false;
 		if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BEGIN)
 			p->this_boot = span_is(pb_span(record->begin->boot_id), now.text);
 		else if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BOOT)

@@ -4,6 +4,8 @@
 
 #include "codec/stage.h"
 
+enum { SAVER_PART = 1 << 20 }; /* bytes that are copied at once */
+
 /* Where a tensor of the model lies after the commit. */
 struct move {
 	bool moved;
@@ -25,8 +27,8 @@ struct saver {
 	struct error *err;
 };
 
-/* So many bytes more are done. */
-void saver_progress(struct saver *s, uint64_t bytes);
+/* ---- save_index.c ---- */
+
 bool saver_shard_exists(const struct saver *s, uint32_t shard);
 /* PREFIX.data-SSSSS-of-NNNNN, relative to the model's folder, into ret. */
 int saver_shard_name(const struct saver *s, uint32_t shard, uint32_t count, struct buf *ret);
@@ -44,5 +46,37 @@ int saver_stage_indexes(struct saver *s, struct staged *shard);
 
 /* Stages the index that counts so many shards, without saying what becomes of it. */
 int saver_write_index(struct saver *s, uint32_t count, struct staged *ret);
+
+/* ---- save_data.c ---- */
+
+/* True if the tensor is stored as one run of bytes. */
+bool saver_has_extent(const struct tensor *t);
+/* True if the entry's bytes were edited: the tensor's own, or those of the variable it is a slice
+ * of. */
+bool saver_is_edited(const struct saver *s, const struct tensor *t);
+/* A descriptor of an old shard, which stays open until another one is asked for. */
+int saver_old_shard(struct saver *s, uint32_t shard);
+/*
+ * The stored bytes are what the index says. Whatever is copied is verified: damage is never
+ * sealed with a fresh checksum. -EIO.
+ */
+int saver_verify_base(struct saver *s, const struct tensor *t);
+/* Writes a tensor as it is now at at->offset; at->crc follows. */
+int saver_write_tensor(struct saver *s, const struct tensor *t, int to, struct extent *at);
+/* Writes all tensors one behind the other, syncs, reads them again and checks them. */
+int saver_write_all(struct saver *s, int to);
+/* Puts the tensor's key before the error, if r is one. */
+int saver_tensor_error(struct saver *s, const struct tensor *t, int r);
+/* So many bytes more are done. */
+void saver_progress(struct saver *s, uint64_t bytes);
+
+/* ---- save_append.c ---- */
+
+/* True if a shard is one of ours: appended by an earlier commit, or empty. */
+bool saver_is_appended(struct saver *s, uint32_t shard);
+/* Marks the edited tensors as moved; the bytes of them. */
+uint64_t saver_mark_edited(struct saver *s);
+/* Stages data.N as one shard more. */
+int saver_append(struct saver *s);
 
 #endif

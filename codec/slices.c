@@ -175,35 +175,60 @@ static bool contains(const struct slice *s, const int64_t *at, uint32_t rank)
 	return true;
 }
 
-struct slice_run slices_find(const struct slices *s, const struct shape *shape,
-			     uint32_t element_size, uint64_t offset)
+/*
+ * How many elements follow one another from `at` on, in the slice as in the whole: while the
+ * dimensions inside are whole, the run goes on through the next one.
+ */
+static uint64_t run_length(const struct slice *s, const struct shape *shape, const int64_t *at)
 {
-	uint64_t element = offset / element_size, within = offset % element_size, rest = element;
-	uint64_t place = 0, run = 1, inner = 1;
+	uint64_t run = 1, inner = 1;
+
+	for (uint32_t d = shape->rank; d-- > 0;) {
+		int64_t left = s->start[d] + s->length[d] - at[d];
+
+		run = (uint64_t)(left - 1) * inner + run;
+		inner *= (uint64_t)s->length[d];
+		if (s->length[d] != shape->dims[d])
+			break;
+	}
+	return run;
+}
+
+struct slice_run slices_find(const struct slices *s, const struct shape *shape,
+			     uint32_t element_size, uint64_t offset, size_t hint)
+{
+	uint64_t within = offset % element_size, rest = offset / element_size, place = 0;
 	int64_t at[RANK_MAX];
 	const struct slice *found;
-	size_t i = 0;
 
 	for (uint32_t d = shape->rank; d-- > 0; rest /= (uint64_t)shape->dims[d])
 		at[d] = (int64_t)(rest % (uint64_t)shape->dims[d]);
-	while (!contains(&s->slice[i], at, shape->rank))
-		i++; /* slices_check saw to it that one does */
-	found = &s->slice[i];
-
-	/* While the dimensions inside are whole, the run goes on through this one. */
-	for (uint32_t d = shape->rank; d-- > 0;) {
-		int64_t left = found->start[d] + found->length[d] - at[d];
-
-		run = (uint64_t)(left - 1) * inner + run;
-		inner *= (uint64_t)found->length[d];
-		if (found->length[d] != shape->dims[d])
-			break;
-	}
+	while (!contains(&s->slice[hint], at, shape->rank))
+		hint = hint + 1 < s->n ? hint + 1 : 0; /* one does: slices_check saw to it */
+	found = &s->slice[hint];
 	for (uint32_t d = 0; d < shape->rank; d++)
 		place = place * (uint64_t)found->length[d] + (uint64_t)(at[d] - found->start[d]);
 	return (struct slice_run){
-		.slice = i,
+		.slice = hint,
 		.offset = place * element_size + within,
-		.size = run * element_size - within,
+		.size = run_length(found, shape, at) * element_size - within,
+	};
+}
+
+struct slice_run slices_place(const struct slices *s, const struct shape *shape,
+			      uint32_t element_size, size_t slice, uint64_t offset)
+{
+	uint64_t within = offset % element_size, rest = offset / element_size, place = 0;
+	const struct slice *of = &s->slice[slice];
+	int64_t at[RANK_MAX];
+
+	for (uint32_t d = shape->rank; d-- > 0; rest /= (uint64_t)of->length[d])
+		at[d] = of->start[d] + (int64_t)(rest % (uint64_t)of->length[d]);
+	for (uint32_t d = 0; d < shape->rank; d++)
+		place = place * (uint64_t)shape->dims[d] + (uint64_t)at[d];
+	return (struct slice_run){
+		.slice = slice,
+		.offset = place * element_size + within,
+		.size = run_length(of, shape, at) * element_size - within,
 	};
 }

@@ -43,8 +43,14 @@ struct slice_run {
 	uint64_t size;	 /* how many bytes follow both here and there */
 };
 
-/* The run that begins at byte `offset` of the whole, which has elements of element_size bytes. */
+/*
+ * The run that begins at byte `offset` of the whole, which has elements of element_size bytes.
+ * hint: a slice that may well hold it, as the one of the run before.
+ */
 struct slice_run slices_find(const struct slices *s, const struct shape *shape,
-			     uint32_t element_size, uint64_t offset);
+			     uint32_t element_size, uint64_t offset, size_t hint);
+/* The other way: the run of the whole that begins with byte `offset` of a slice's own bytes. */
+struct slice_run slices_place(const struct slices *s, const struct shape *shape,
+			      uint32_t element_size, size_t slice, uint64_t offset);
 
 #endif

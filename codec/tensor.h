@@ -33,10 +33,14 @@ struct tensor {
 	struct span variable; /* the variable's own name; empty if nothing says it */
 	struct shape shape;
 	uint32_t dtype;
-	bool hidden;	       /* no variable of its own: a slice of another, or the object graph */
-	struct extent base;    /* its stored bytes; unused where slices is set */
-	const char *damage;    /* why it cannot be read: its entry makes no sense; or NULL */
-	struct slices *slices; /* a partitioned variable (codec/slices.h), or NULL */
+	bool hidden;	    /* no variable of its own: a slice of another, or the object graph */
+	struct extent base; /* its stored bytes; unused where slices is set */
+	const char *damage; /* why it cannot be read: its entry makes no sense; or NULL */
+	uint32_t whole; /* of a slice: the partitioned variable, as index into the model's tensors,
+			 */
+	uint32_t part;	/* and which of its slices; meaningful while is_slice */
+	bool is_slice;
+	struct slices *slices;	 /* a partitioned variable (codec/slices.h), or NULL */
 	struct content *content; /* NULL until it is opened or edited (codec/content.h) */
 };
 

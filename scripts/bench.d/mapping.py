@@ -26,4 +26,5 @@ def main():
     print(*interleave(int(rounds), *(timed(lambda p=path: total(p)) for path in files)))
 
 
-main()
+if __name__ == '__main__':
+    main()

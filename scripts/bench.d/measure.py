@@ -134,6 +134,19 @@ def answer_and_exit(fd, function):
     os._exit(0)
 
 
+def busy_with_others(seconds=1):
+    """How busy the machine is while we do nothing: 0 to 1."""
+    before = processor_times()
+    time.sleep(seconds)
+    taken = [b - a for a, b in zip(before, processor_times(), strict=True)]
+    return 1 - sum(taken[3:5]) / max(1, sum(taken))
+
+
+def processor_times():
+    with open('/proc/stat', encoding='ascii') as file:
+        return [int(word) for word in file.readline().split()[1:9]]
+
+
 # ------------------------------------------------------------------------------------- the rows
 
 def show_time(seconds):
@@ -143,7 +156,9 @@ def show_time(seconds):
 
 
 def show_bytes(n):
-    return f'{n / MIB:.1f} MiB' if n >= MIB / 10 else f'{n / 1024:.1f} KiB'
+    if n is None:
+        return '-'
+    return f'{n / MIB:.1f} MiB' if n >= MIB else f'{n / 1024:.1f} KiB'
 
 
 @dataclasses.dataclass
@@ -177,9 +192,10 @@ def slowness(name, native, ours, goal):
     return Row(name, show_time(native), show_time(ours), ours / native, goal, at_most=True)
 
 
-def duration(name, ours, goal):
-    """A time that has nothing native beside it."""
-    return Row(name, '-', show_time(ours), ours * 1000, goal * 1000, at_most=True, unit=' ms')
+def duration(name, native, ours, goal):
+    """Our time by itself; a native time, or None, is there to be compared with."""
+    return Row(name, show_time(native), show_time(ours), ours * 1000, goal * 1000, at_most=True,
+               unit=' ms')
 
 
 def throughput(name, native, ours, size, goal):
@@ -191,5 +207,5 @@ def throughput(name, native, ours, size, goal):
 
 def volume(name, native, ours, goal):
     """Bytes."""
-    return Row(name, '-' if native is None else show_bytes(native), show_bytes(ours),
+    return Row(name, show_bytes(native), show_bytes(ours),
                ours / MIB, goal / MIB, at_most=True, unit=' MiB')

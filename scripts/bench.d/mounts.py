@@ -18,9 +18,8 @@ PAD = 12344  # what the tensors of a real model begin at is no multiple of anyth
 class Bench:
     """The build to be measured, and a folder for models that are made when first needed."""
 
-    def __init__(self, build, folder, quick):
-        self.build, self.folder = Path(build), Path(folder)
-        self.rounds = 3 if quick else 7
+    def __init__(self, build, folder, rounds, quick):
+        self.build, self.folder, self.rounds = Path(build), Path(folder), rounds
         self.size = GIB // 4 if quick else GIB  # of what is read and written
         self.folders = 100 if quick else 1000   # of a hundred tensors each
 
@@ -186,13 +185,12 @@ class Mount:
 
     def abandon(self):
         """Ends the daemon so that it saves nothing, and removes what was edited."""
-        if self.user:
-            self.unmount()
-            return
-        pid = self.pid
-        os.kill(pid, signal.SIGKILL)
+        pid = None
+        with contextlib.suppress(OSError):  # it may be dead, or the user's, whom we cannot ask
+            pid = self.pid
+            os.kill(pid, signal.SIGKILL)
         detach(self.path)
-        while os.path.exists(f'/proc/{pid}/exe'):
+        while pid and os.path.exists(f'/proc/{pid}/exe'):
             time.sleep(0.01)
         shutil.rmtree(self.edits, ignore_errors=True)
 

@@ -42,8 +42,8 @@ def start(bench):
             3 * bench.rounds, timed(mount_and_list),
             timed(lambda: spawn(bench.build / 'weightfs', '-u', mount.path)))
         mount.mount()
-    yield duration('exec to first ls done', started, 0.015)
-    yield duration('-u of a clean mount', ended, 0.015)
+    yield duration('exec to first ls done', None, started, 0.015)
+    yield duration('-u of a clean mount', None, ended, 0.015)
     yield from start_of_many(bench)
 
 
@@ -52,7 +52,8 @@ def start_of_many(bench):
         many, few = interleave(
             bench.rounds, timed(lambda: spawn(*mount.command()), mount.unmount),
             timed(lambda: spawn(*other.command()), other.unmount))
-    yield duration(f'the index of {bench.tensors:,} tensors', many - few, bench.tensors * 2e-6)
+    yield duration(f'the index of {bench.tensors:,} tensors', None, many - few,
+                   bench.tensors * 2e-6)
 
 
 def memory(bench):

@@ -204,6 +204,7 @@ static const struct {
 	{"no dtype", "1200 2804", "dtype 0"},
 	{"dtype below zero", "08ffffffffffffffffff01 1200 2804", "dtype -1"},
 	{"dtype resource", "0814 1200 2804", "dtype 20"},
+	{"first dtype reference", "0864 1200 2804", "dtype 100"},
 	{"dtype reference", "0865 1200 2804", "dtype 101"},
 	{"dimension unknown", "0801 120d 120b 08ffffffffffffffffff01 2804", "dimension 0 is -1"},
 	{"second dimension", "0801 1211 1202 0804 120b 08feffffffffffffffff01",

@@ -309,8 +309,10 @@ TEST(runs_agree_with_a_model)
 						    p.length + s.n * p.shape.rank, 0};
 		assert_int_equal(shape_elements(&p.shape, &elements), 0);
 		for (uint64_t at = 0; at < elements * size; at += 1 + random_below(&seed, size))
-			assert_run(&p, slices_find(&s, &p.shape, size, at), size, at,
-				   elements * size);
+			assert_run(&p,
+				   slices_find(&s, &p.shape, size, at,
+					       random_below(&seed, (uint32_t)s.n)),
+				   size, at, elements * size);
 	}
 }
 

@@ -329,6 +329,17 @@ TEST(second_block_unsorted)
 	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
 }
 
+/* The first key of a block stands whole: a search may come to it without the block before. */
+TEST(second_block_begins_like_the_first)
+{
+	cleanup_buf struct buf entries = {0};
+	struct error err = {0};
+	int r = read_two(BLOCK_OF("61"), "010100 70" RESTARTS, INDEX_OF("61", "7a"), &entries,
+			 &err);
+
+	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
+}
+
 TEST(separators_unsorted)
 {
 	cleanup_buf struct buf entries = {0};
@@ -366,6 +377,7 @@ static const struct CMUnitTest others[] = {
 	cmocka_unit_test(two_blocks),
 	cmocka_unit_test(key_below_the_separator_before),
 	cmocka_unit_test(second_block_unsorted),
+	cmocka_unit_test(second_block_begins_like_the_first),
 	cmocka_unit_test(separators_unsorted),
 	cmocka_unit_test(one_block_twice),
 	cmocka_unit_test(second_block_outside),

@@ -107,8 +107,10 @@ static bool read_tensor(struct model *m, struct tensor *t, uint32_t *ret_crc)
 static void read_tensors(struct model *m, struct seen *ret)
 {
 	*ret = (struct seen){0};
+	/* What is hidden is part of something else, and changes with that. */
 	for (size_t i = 0; i < m->n_tensors && i < TENSORS_MAX; i++)
-		ret->tensor[i].readable = read_tensor(m, &m->tensors[i], &ret->tensor[i].crc);
+		ret->tensor[i].readable = !m->tensors[i].hidden &&
+					  read_tensor(m, &m->tensors[i], &ret->tensor[i].crc);
 }
 
 static void must_be_as_seen(struct model *m, const struct seen *before)
@@ -142,39 +144,69 @@ static unsigned edit(struct model *m, unsigned most)
 	return edited;
 }
 
-static void reopen(const char *prefix, const struct seen *seen, unsigned edits)
+/* What the model at path is to whoever opens it: nothing but these edits is pending. */
+static void reopen(const char *path, const struct seen *seen, unsigned edits)
 {
 	cleanup_model struct model *m = NULL;
 	struct recovery found;
 	struct error err = {0};
 
-	MUST(model_open(prefix, &m, &err) == 0);
+	MUST(model_open(path, &m, &err) == 0);
 	MUST(edits_init(m, &err) == 0 && edits_recover(m, &found, &err) == 0);
 	MUST(found.tensors == edits && !found.lost && !found.finished);
 	must_be_as_seen(m, seen);
 	look_at_model(m);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+static void note_progress(void *done_before, uint64_t done, uint64_t all)
 {
-	cleanup_model struct model *m = NULL;
+	uint64_t *before = done_before;
+
+	MUST(done >= *before && done <= all);
+	*before = done;
+}
+
+/* Edits and commits in the way that the bits of `how` say; checks what the model is after it. */
+static void commit(struct model *m, const char *path, const char *backup, size_t how)
+{
+	uint64_t progress = 0;
+	const struct commit_options options = {
+		.compact = how & 1,
+		.backup = how & 2,
+		.progress = note_progress,
+		.context = &progress,
+	};
 	struct commit_report report;
-	struct seen seen;
+	struct seen before, after;
 	struct error err = {0};
-	char prefix[96];
 	unsigned edits;
 	int r;
 
-	snprintf(prefix, sizeof(prefix), "%s/c/m", scratch_path());
-	if (!write_model(span_of(bytes, n)) || model_open(prefix, &m, &err) < 0 ||
-	    edits_init(m, &err) < 0)
-		return 0;
-	edits = edit(m, 1 + (unsigned)(n % 3));
-	read_tensors(m, &seen);
+	read_tensors(m, &before);
+	edits = edit(m, 1 + (unsigned)(how >> 2) % 3);
+	read_tensors(m, &after);
 	r = commit_model(m, &options, &report, &err);
 	MUST(r == 0 ? report.tensors == edits : err.text[0] != 0);
-	must_be_as_seen(m, &seen);
-	m = model_free(m);
-	reopen(prefix, &seen, r == 0 ? 0 : edits);
+	must_be_as_seen(m, &after);
+	(void)model_free(m);
+	reopen(path, &after, r == 0 ? 0 : edits);
+	if (r == 0 && options.backup && report.rewritten)
+		reopen(backup, &before, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct model *m;
+	struct error err = {0};
+	char path[96], backup[96];
+
+	snprintf(path, sizeof(path), "%s/c/m", scratch_path());
+	snprintf(backup, sizeof(backup), "%s/c/m.bak", scratch_path());
+	if (!write_model(span_of(bytes, n)) || model_open(path, &m, &err) < 0)
+		return 0;
+	if (edits_init(m, &err) == 0)
+		commit(m, path, backup, n);
+	else
+		(void)model_free(m);
 	return 0;
 }

@@ -271,8 +271,15 @@ class Mount:
         """SIGKILL; a dead mount stays."""
         with contextlib.suppress(ProcessLookupError):
             self.signal(signal.SIGKILL)
-        wait_until(lambda: not process_lives(self.pid), 'the daemon is dead')
+        wait_until(self.is_dead, 'the daemon is dead')
         self.over = True
+
+    def is_dead(self):
+        try:
+            self.path.stat()
+        except OSError as error:
+            return error.errno == errno.ENOTCONN
+        return not self.mounted()
 
     def give_up(self):
         """Leaves edits where they are: kills the daemon and detaches."""

@@ -1,0 +1,494 @@
+/*
+ * Does what a daemon does to a model, in one thread and without FUSE: one scenario of the table
+ * below. Faults are injected into it from outside (shim.c); it takes every error as a user would
+ * who goes on with the next thing, and exits with what a program would have said.
+ *
+ *	driver --list			the table: NAME MODEL WORKDIR AFTER, a line each
+ *	driver SCENARIO MODEL NOTES [--workdir DIR] [ROLE=KEY ...]
+ *
+ * What it is about to do and what the product answered goes to the file NOTES, one write a line:
+ *
+ *	begin N write|draft|commit|sync|discard|reopen [ROLE OFFSET SIZE FILL]
+ *	ok N | fail N ERRNO SENTENCE
+ *
+ * so after a kill NOTES tells which edits were acknowledged. What the tensors seem to hold at the
+ * end goes to NOTES.ROLE. expect.py knows what must follow from these lines.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/commit.h"
+#include "codec/content.h"
+#include "codec/edits.h"
+#include "codec/mem.h"
+#include "fs/exit.h"
+#include "fs/open_model.h"
+
+enum { ROLES = 8, OPS_MAX = 12 };
+
+static const uint64_t whole = UINT64_MAX;
+
+enum what {
+	END,
+	WRITE,	 /* open, write in place, close */
+	DRAFT,	 /* open with O_TRUNC, write all, close */
+	BEGIN,	 /* the first half of that; the file stays open ... */
+	FINISH,	 /* ... until the second half */
+	ABANDON, /* ... or is closed as it is */
+	SYNC,
+	COMMIT,
+	COMPACT,
+	BACKUP,
+	DISCARD,
+	REOPEN, /* unmount without saving, and mount again */
+};
+
+struct op {
+	enum what what;
+	const char *role; /* of a tensor; see models.py */
+	uint64_t offset, size;
+};
+
+struct scenario {
+	const char *name;
+	const char *model;   /* which one of models.py it is done to */
+	const char *workdir; /* "" or the work folder's place */
+	const char *after;   /* begins where this scenario was killed; or "" */
+	struct op ops[OPS_MAX];
+};
+
+/* ---- the table ---- */
+
+#define SOME                                                                                  \
+	{WRITE, "tiny", 0, UINT64_MAX}, {WRITE, "pages", 4000, 200}, {WRITE, "bytes", 9000, 700}
+
+#define LITTLE {WRITE, "tiny", 4, 12}
+
+static const struct scenario table[] = {
+	{"write", "small", "", "", {SOME, {WRITE, "pages", 4100, 50}}},
+	{"partial",
+	 "small",
+	 "",
+	 "",
+	 {{WRITE, "pages", 100, 50},
+	  {WRITE, "pages", 8000, 5000},
+	  {WRITE, "bytes", 10000, 7},
+	  {SYNC},
+	  {WRITE, "pages", 120, 50},
+	  {COMMIT}}},
+	{"sync", "small", "", "", {SOME, {SYNC}, {WRITE, "pages", 4100, 3000}, {SYNC}, LITTLE}},
+	{"rewrite", "small", "", "", {LITTLE, {COMMIT}}},
+	{"several", "small", "", "", {SOME, {DRAFT, "page", 0, whole}, {COMMIT}, {COMMIT}}},
+	{"overwrite",
+	 "small",
+	 "",
+	 "",
+	 {{DRAFT, "bytes", 0, whole},
+	  {WRITE, "bytes", 5000, 300},
+	  {SYNC},
+	  {DRAFT, "bytes", 0, whole},
+	  {COMMIT}}},
+	{"twice", "small", "", "", {SOME, {COMMIT}, LITTLE, {SYNC}, {COMMIT}}},
+	{"two-shards", "two", "", "", {SOME, {COMMIT}, LITTLE, {COMMIT}}},
+	{"crowd", "crowd", "", "", {SOME, {COMMIT}}},
+	{"compact", "two", "", "", {{COMPACT}}},
+	{"append", "large", "", "", {SOME, {COMMIT}}},
+	{"append-merge",
+	 "large",
+	 "",
+	 "",
+	 {SOME,
+	  {COMMIT},
+	  {DRAFT, "bytes", 0, whole},
+	  {COMMIT},
+	  {WRITE, "page", 1, 100},
+	  {COMMIT}}},
+	{"append-draft",
+	 "large",
+	 "",
+	 "",
+	 {{BEGIN, "bytes", 0, 0}, SOME, {COMMIT}, {FINISH, "bytes", 0, 0}, {COMMIT}}},
+	{"append-compact", "large", "", "", {LITTLE, {COMMIT}, {COMPACT}}},
+	{"draft",
+	 "small",
+	 "",
+	 "",
+	 {{BEGIN, "pages", 0, 0},
+	  {WRITE, "tiny", 0, whole},
+	  {SYNC},
+	  {COMMIT},
+	  {FINISH, "pages", 0, 0},
+	  {COMMIT}}},
+	{"abandon",
+	 "small",
+	 "",
+	 "",
+	 {{WRITE, "pages", 0, 9000}, {BEGIN, "pages", 0, 0}, {SYNC}, {ABANDON, "pages", 0, 0},
+	  {COMMIT}}},
+	{"backup", "small", "", "", {SOME, {BACKUP}, LITTLE, {BACKUP}}},
+	{"discard", "small", "", "", {SOME, {SYNC}, {DISCARD}, LITTLE, {COMMIT}}},
+	{"discard-all", "small", "", "", {SOME, {DISCARD}}},
+	{"reopen", "small", "", "", {SOME, {REOPEN}, {WRITE, "pages", 4090, 50}, {REOPEN}, {COMMIT}}},
+	{"workdir", "small", "elsewhere", "", {SOME, {SYNC}, {COMMIT}, LITTLE, {COMMIT}}},
+	{"workdir-append", "large", "elsewhere", "", {SOME, {COMMIT}}},
+	{"saved-model", "saved", "", "", {SOME, {SYNC}, {COMMIT}, LITTLE, {COMMIT}}},
+	{"saved-model-backup", "saved", "", "", {SOME, {BACKUP}, LITTLE, {BACKUP}}},
+	{"saved-model-large", "saved-large", "", "", {SOME, {COMMIT}, LITTLE, {COMMIT}}},
+	{"recover", "small", "", "several", {{REOPEN}, {COMMIT}}},
+	{"recover-append", "large", "", "append", {{REOPEN}, LITTLE, {COMMIT}}},
+	{"recover-saved-model", "saved", "", "saved-model", {{REOPEN}, {COMMIT}}},
+	{"recover-workdir", "small", "elsewhere", "workdir", {{REOPEN}, {COMMIT}}},
+	/* What a program without faults does to make an end: see run.py. */
+	{"finish", "", "", "", {{COMMIT}}},
+};
+
+/* ---- the state ---- */
+
+static struct {
+	const char *argument, *workdir, *notes;
+	struct {
+		const char *name, *key;
+		struct content *draft; /* open */
+	} roles[ROLES];
+	size_t n_roles;
+	struct model *m; /* NULL: it could not be opened */
+	int fd;		 /* of the notes */
+	unsigned serial;
+	int worst; /* exit code */
+} d = {.fd = -1};
+
+static __attribute__((format(printf, 1, 2))) void note(const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= sizeof(line) || write(d.fd, line, (size_t)n) != n)
+		exit(99);
+}
+
+static int exit_code(int r)
+{
+	return r == -ESTALE ? EXIT_CHANGED : r == -EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
+}
+
+static void answer(int r, const struct error *err)
+{
+	if (r >= 0) {
+		note("ok %u\n", d.serial);
+		return;
+	}
+	note("fail %u %d %s\n", d.serial, -r, err->text);
+	fprintf(stderr, "%s (%s)\n", err->text, strerror(-r));
+	if (!d.worst)
+		d.worst = exit_code(r);
+}
+
+static struct tensor *tensor_of(size_t role)
+{
+	return d.m ? model_find(d.m, span_str(d.roles[role].key)) : NULL;
+}
+
+static size_t find_role(const char *name)
+{
+	for (size_t i = 0; i < d.n_roles; i++)
+		if (strcmp(d.roles[i].name, name) == 0)
+			return i;
+	fprintf(stderr, "driver: the model has no %s\n", name);
+	exit(EXIT_USAGE);
+}
+
+/* ---- the operations ---- */
+
+/* The bytes that edit number `fill` writes at offset; never zero. expect.py knows them too. */
+static void fill_bytes(uint8_t *p, size_t n, uint64_t offset, unsigned fill)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = offset + i;
+
+		p[i] = (uint8_t)(1 + (at * 7 + at / 251 + fill * 41) % 255);
+	}
+}
+
+static int put(struct content *c, uint64_t offset, uint64_t n, unsigned fill, struct error *err)
+{
+	cleanup_free uint8_t *bytes = malloc(n);
+	ssize_t r;
+
+	if (!bytes)
+		return -ENOMEM;
+	fill_bytes(bytes, n, offset, fill);
+	r = content_write(c, bytes, n, offset, err);
+	if (r < 0)
+		return (int)r;
+	return (uint64_t)r == n ? 0 : -EIO;
+}
+
+static int do_write(const struct op *op, struct tensor *t, struct error *err)
+{
+	uint64_t n = op->size == whole ? tensor_size(t) : op->size;
+	struct content *c;
+	int r;
+
+	note("begin %u write %s %" PRIu64 " %" PRIu64 " %u\n", d.serial, op->role, op->offset, n,
+	     d.serial);
+	r = content_open(d.m, t, true, &c, err);
+	if (r < 0)
+		return r;
+	r = put(c, op->offset, n, d.serial, err);
+	if (r == 0)
+		r = content_flush(c, err);
+	content_close(c, true, NULL);
+	return r;
+}
+
+static int fill_draft(struct content *c, uint64_t from, uint64_t to, unsigned fill,
+		      struct error *err)
+{
+	uint64_t middle = from + (to - from) / 3;
+	int r = middle > from ? put(c, from, middle - from, fill, err) : 0;
+
+	return r < 0 || to == middle ? r : put(c, middle, to - middle, fill, err);
+}
+
+static void note_draft(const char *role, const struct tensor *t)
+{
+	note("begin %u draft %s 0 %" PRIu64 " %u\n", d.serial, role, tensor_size(t), d.serial);
+}
+
+static int do_draft(const struct op *op, struct tensor *t, struct error *err)
+{
+	struct content *c;
+	int r;
+
+	note_draft(op->role, t);
+	r = content_open(d.m, t, true, &c, err);
+	if (r < 0)
+		return r;
+	r = content_truncate(c, 0, err);
+	if (r == 0)
+		r = fill_draft(c, 0, tensor_size(t), d.serial, err);
+	if (r == 0)
+		r = content_flush(c, err);
+	content_close(c, true, NULL);
+	return r;
+}
+
+static int do_begin(struct tensor *t, struct content **ret, struct error *err)
+{
+	int r;
+
+	note("begin %u open\n", d.serial);
+	r = content_open(d.m, t, true, ret, err);
+	if (r < 0)
+		return r;
+	r = content_truncate(*ret, 0, err);
+	if (r == 0)
+		r = fill_draft(*ret, 0, tensor_size(t) / 2, 0, err);
+	if (r < 0) {
+		content_close(*ret, true, NULL);
+		*ret = NULL;
+	}
+	return r;
+}
+
+/* All of it anew: the draft may have been given up meanwhile. */
+static int do_finish(const char *role, struct tensor *t, struct content **draft, struct error *err)
+{
+	struct content *c = steal_pointer(*draft);
+	int r;
+
+	note_draft(role, t);
+	if (!c)
+		return error_set(err, -EBADF, "was not opened");
+	r = fill_draft(c, 0, tensor_size(t), d.serial, err);
+	if (r == 0)
+		r = content_flush(c, err);
+	content_close(c, true, NULL);
+	return r;
+}
+
+static int do_abandon(struct content **draft)
+{
+	note("begin %u close\n", d.serial);
+	if (*draft)
+		(void)content_close(*draft, true, &(struct error){""});
+	*draft = NULL;
+	return 0;
+}
+
+static int do_commit(enum what what, struct error *err)
+{
+	const struct commit_options options = {
+		.compact = what == COMPACT, .always = what == COMPACT, .backup = what == BACKUP};
+	struct commit_report report;
+
+	note("begin %u commit\n", d.serial);
+	return commit_model(d.m, &options, &report, err);
+}
+
+static int do_sync(struct error *err)
+{
+	note("begin %u sync\n", d.serial);
+	return edits_sync(d.m, err);
+}
+
+/* As discard_all() of fs/saving.c. */
+static int do_discard(void)
+{
+	note("begin %u discard\n", d.serial);
+	for (size_t i = 0; i < d.m->n_tensors; i++)
+		content_revert(d.m, &d.m->tensors[i]);
+	edits_remove(d.m);
+	return 0;
+}
+
+static int do_reopen(struct error *err)
+{
+	struct recovery found;
+
+	note("begin %u reopen\n", d.serial);
+	d.m = model_free(d.m);
+	return open_model(d.argument, &(struct open_options){.workdir = d.workdir}, &d.m, &found,
+			  err);
+}
+
+/* ---- a scenario ---- */
+
+static int do_to_tensor(const struct op *op, struct error *err)
+{
+	size_t role = find_role(op->role);
+	struct tensor *t = tensor_of(role);
+	struct content **draft = &d.roles[role].draft;
+
+	if (!t) {
+		fprintf(stderr, "driver: the model has no tensor %s\n", d.roles[role].key);
+		exit(EXIT_USAGE);
+	}
+	switch (op->what) {
+	case WRITE: return do_write(op, t, err);
+	case DRAFT: return do_draft(op, t, err);
+	case BEGIN: return do_begin(t, draft, err);
+	case FINISH: return do_finish(op->role, t, draft, err);
+	default: return do_abandon(draft);
+	}
+}
+
+static int do_one(const struct op *op, struct error *err)
+{
+	switch (op->what) {
+	case SYNC: return do_sync(err);
+	case COMMIT:
+	case COMPACT:
+	case BACKUP: return do_commit(op->what, err);
+	case DISCARD: return do_discard();
+	case REOPEN: return do_reopen(err);
+	default: return do_to_tensor(op, err);
+	}
+}
+
+static void do_all(const struct op *ops)
+{
+	for (size_t i = 0; i < OPS_MAX && ops[i].what != END; i++) {
+		struct error err = {""};
+
+		if (!d.m && ops[i].what != REOPEN)
+			return; /* nothing can be done; that has been said */
+		d.serial++;
+		answer(do_one(&ops[i], &err), &err);
+	}
+}
+
+static void show(size_t role)
+{
+	struct tensor *t = tensor_of(role);
+	cleanup_free uint8_t *bytes = NULL;
+	cleanup_free char *name = NULL;
+	struct content *c;
+	FILE *f;
+
+	if (asprintf(&name, "%s.%s", d.notes, d.roles[role].name) < 0)
+		exit(99);
+	if (!t || content_open(d.m, t, false, &c, NULL) < 0)
+		return; /* the fault may have come just now */
+	bytes = malloc(tensor_size(t));
+	if (bytes && content_copy(c, 0, tensor_size(t), bytes, NULL) == 0) {
+		f = fopen(name, "we");
+		if (!f || fwrite(bytes, tensor_size(t), 1, f) != 1 || fclose(f) != 0)
+			exit(99);
+	}
+	content_close(c, false, NULL);
+}
+
+static void end(void)
+{
+	for (size_t i = 0; i < d.n_roles; i++)
+		(void)do_abandon(&d.roles[i].draft);
+	for (size_t i = 0; i < d.n_roles; i++)
+		show(i);
+	d.m = model_free(d.m);
+}
+
+static const struct scenario *find_scenario(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	fprintf(stderr, "driver: no scenario '%s'\n", name);
+	exit(EXIT_USAGE);
+}
+
+static int list(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		printf("%s\t%s\t%s\t%s\n", table[i].name, table[i].model, table[i].workdir,
+		       table[i].after);
+	return EXIT_FINE;
+}
+
+static void take_arguments(int argc, char **argv)
+{
+	d.argument = argv[2];
+	d.notes = argv[3];
+	for (int i = 4; i < argc; i++) {
+		char *key = strchr(argv[i], '=');
+
+		if (strcmp(argv[i], "--workdir") == 0 && i + 1 < argc) {
+			d.workdir = argv[++i];
+		} else if (key && d.n_roles < ROLES) {
+			*key = '\0';
+			d.roles[d.n_roles].name = argv[i];
+			d.roles[d.n_roles++].key = key + 1;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct scenario *s;
+	struct error err = {""};
+
+	if (argc == 2 && strcmp(argv[1], "--list") == 0)
+		return list();
+	if (argc < 4)
+		return EXIT_USAGE;
+	s = find_scenario(argv[1]);
+	take_arguments(argc, argv);
+	d.serial = s->after[0] ? 100 : 0; /* other bytes than those of the scenario before */
+	d.fd = open(d.notes, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (d.fd < 0)
+		return 99;
+	if (s->ops[0].what != REOPEN) /* which opens it itself */
+		answer(do_reopen(&err), &err);
+	if (d.m || s->ops[0].what == REOPEN)
+		do_all(s->ops);
+	end();
+	note("end %d\n", d.worst);
+	return d.worst;
+}

@@ -1,0 +1,208 @@
+"""The models that faults are injected into, made once; and what is in a model on disk.
+
+Each edits the same few tensors, by roles: tiny (below a block), page (one block), pages (several),
+bytes (an odd number). Beside each lie files of a user with names much like ours.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parent.parent / 'data'
+sys.path.insert(0, os.fspath(DATA))
+from make_broken import FLOAT, INT32, Model, entry_of, masked, message, number  # noqa: E402
+
+UINT8 = 4
+VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
+ROLES = {'tiny': 20, 'page': 4096, 'pages': 16384, 'bytes': 10007}
+KERAS = {'tiny': 'layer_with_weights-2/bias', 'page': 'optimizer/_variables/10',
+         'pages': 'layer_with_weights-1/kernel', 'bytes': 'optimizer/_variables/5'}
+LINKED = 1 << 20  # a file of that size is linked into the arena: no commit writes into a shard
+
+# Names that a careless sweep would take for ours. PREFIX stands for the checkpoint's.
+MINE = ('PREFIX.data-00000-of-00007.mine', 'PREFIX.data-00003-of-00009', 'PREFIX.tempstate123',
+        'PREFIX_temp/part-00000', 'PREFIX.weightfs.txt', 'PREFIX.bak.txt', 'stage.0', 'data.0',
+        'journal', 'journal.new')
+
+
+class Kind:
+    """One of the models: where it lies below the arena, and its tensors by role."""
+
+    def __init__(self, name, keys=None, saved_model=False):
+        self.name, self.saved_model = name, saved_model
+        self.keys = {role: role for role in ROLES} if keys is None else keys
+        self.argument = 'm' if saved_model else 'm/ckpt'
+        self.prefix = 'm/variables/variables' if saved_model else 'm/ckpt'
+
+
+KINDS = {kind.name: kind for kind in [
+    Kind('small'), Kind('two'), Kind('crowd'), Kind('large'),
+    Kind('saved', {role: key + VALUE for role, key in KERAS.items()}, saved_model=True),
+    Kind('saved-large', saved_model=True),
+]}
+
+
+# ------------------------------------------------------------------------------------- making them
+
+def noise(size, seed):
+    """Bytes that look random and are never zero: zeros are what a lost write looks like."""
+    state, out = seed * 2654435761 % 2**32, bytearray()
+    while len(out) < size:
+        state = (state * 1103515245 + 12345) % 2**31
+        out += (state >> 8 & 0xffff | 0x0101).to_bytes(2, 'little')
+    return bytes(b or 7 for b in out[:size])
+
+
+def small_tensors():
+    return {'tiny': (INT32, (5,), noise(20, 1)), 'page': (FLOAT, (32, 32), noise(4096, 2)),
+            'pages': (FLOAT, (4, 1024), noise(16384, 3)), 'bytes': (UINT8, (10007,),
+                                                                    noise(10007, 4)),
+            'empty': (FLOAT, (0, 3), b''), 'other': (FLOAT, (3, 100), noise(1200, 5))}
+
+
+def write_bundle(prefix, shards, ballast=0):
+    """A checkpoint; shards: for each {NAME: (dtype, shape, bytes)}; and so many MiB of zeros."""
+    model = Model()
+    model.entries = {}
+    model.header = number(1, len(shards)) + message(3, number(1, 1))
+    zeros = masked(bytes(1 << 20)) if ballast else 0
+    for i, tensors in enumerate(shards):
+        with open(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 'wb') as file:
+            for name, (dtype, shape, content) in tensors.items():
+                model.entries[name.encode()] = {
+                    'dtype': dtype, 'shape': shape, 'shard': i, 'offset': file.tell(),
+                    'size': len(content), 'crc': masked(content)}
+                file.write(content)
+            for k in range(ballast):
+                model.entries[f'zeros/{k:02d}'.encode()] = entry_of(
+                    UINT8, (1 << 20,), i, file.tell() + (k << 20), 1 << 20, zeros)
+            file.truncate(file.tell() + (ballast << 20))
+        os.chmod(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 0o640)
+    Path(f'{prefix}.index').write_bytes(model.table())
+    os.chmod(f'{prefix}.index', 0o640)
+
+
+def make_model(kind, folder):
+    """Below the folder; what is there is never changed again."""
+    prefix, tensors = folder / kind.prefix, small_tensors()
+    if kind.saved_model:
+        shutil.copytree(DATA / 'mlp', folder / 'm')
+    if kind.name == 'saved-large':
+        for path in prefix.parent.iterdir():
+            path.unlink()
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    if kind.name == 'two':
+        write_bundle(prefix, [{n: tensors[n] for n in ('bytes', 'pages', 'empty')},
+                              {n: tensors[n] for n in ('tiny', 'page', 'other')}])
+    elif kind.name != 'saved':
+        write_bundle(prefix, [tensors], 65 if 'large' in kind.name else 0)
+    add_mine(prefix)
+    if kind.name == 'crowd':
+        for name in ('00000-of-00002', '00001-of-00003'):
+            Path(f'{prefix}.data-{name}').write_text('another save, or a part of it')
+
+
+def add_mine(prefix):
+    for name in MINE:
+        path = prefix.parent / name.replace('PREFIX', prefix.name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'{name}: not yours\n')
+
+
+def copy_tree(source, target):
+    """With times and modes; what is large becomes a link."""
+    os.mkdir(target)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            to = os.path.join(target, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                copy_tree(entry.path, to)
+            elif entry.stat(follow_symlinks=False).st_size >= LINKED:
+                os.link(entry.path, to)
+            else:
+                shutil.copy2(entry.path, to)
+
+
+# ------------------------------------------------------------------------------------ reading them
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7f) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def pairs_of_block(data):
+    end = len(data) - 4 - 4 * int.from_bytes(data[-4:], 'little')
+    at, key = 0, b''
+    while at < end:
+        shared, at = varint(data, at)
+        own, at = varint(data, at)
+        size, at = varint(data, at)
+        key = key[:shared] + data[at:at + own]
+        yield key, data[at + own:at + own + size]
+        at += own + size
+
+
+def read_index(data):
+    """The entries of an index, uncompressed as TensorFlow writes them: key -> bytes."""
+    def blocks(handle):
+        offset, at = varint(handle, 0)
+        size, at = varint(handle, at)
+        return pairs_of_block(data[offset:offset + size])
+
+    at = len(data) - 48
+    for _ in range(2):  # the handle of the metaindex
+        _, at = varint(data, at)
+    return {key: value for _, handle in blocks(data[at:]) for key, value in blocks(handle)}
+
+
+def fields_of(message_bytes):
+    """The numbers of a protobuf message: field -> value."""
+    found, at = {}, 0
+    while at < len(message_bytes):
+        tag, at = varint(message_bytes, at)
+        if tag & 7 == 0:
+            found[tag >> 3], at = varint(message_bytes, at)
+        elif tag & 7 == 5:
+            at += 4
+        else:
+            size, at = varint(message_bytes, at)
+            at += size
+    return found
+
+
+class OnDisk:
+    """A bundle as it lies there: its tensors' bytes by key, and the names of its files.
+
+    A shard that is the file `known` is not read: its tensors are those of `base`.
+    """
+
+    def __init__(self, prefix, base=None, known=()):
+        entries = read_index(Path(f'{prefix}.index').read_bytes())
+        self.count = fields_of(entries.pop(b'')).get(1, 0)
+        self.names = [f'{prefix}.data-{i:05d}-of-{self.count:05d}' for i in range(self.count)]
+        self.prefix, self.opened = prefix, {}
+        self.tensors = {}
+        for key, value in entries.items():
+            fields = fields_of(value)
+            shard, offset, size = fields.get(3, 0), fields.get(4, 0), fields.get(5, 0)
+            extent = self._shard(shard)
+            if extent in known and size == LINKED:
+                self.tensors[key] = base[key]
+            else:
+                self.tensors[key] = os.pread(self.opened[shard][0], size, offset)
+            assert len(self.tensors[key]) == size, f'{key}: the shard is too short'
+        for fd, _ in self.opened.values():
+            os.close(fd)
+
+    def _shard(self, i):
+        if i not in self.opened:
+            fd = os.open(self.names[i], os.O_RDONLY)
+            st = os.fstat(fd)
+            self.opened[i] = fd, (st.st_ino, st.st_size, st.st_mtime_ns)
+        return self.opened[i][1]
