@@ -72,7 +72,7 @@ static void put_locked(struct content *c)
 	content_free(c);
 }
 
-int content_editable(const struct model *m, const struct tensor *t, struct error *err)
+static int check_editable(const struct model *m, const struct tensor *t, struct error *err)
 {
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
@@ -80,10 +80,27 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 		return error_set(err, -EROFS, "opened for reading only");
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
-	if (!tensor_is_raw(t))
-		return error_set(err, -EPERM, "a tensor of dtype %s cannot be edited",
-				 dtype_name(t->dtype).text);
 	return 0;
+}
+
+static int not_editable(const struct tensor *t, struct error *err)
+{
+	return error_set(err, -EPERM, "a %s of dtype %s cannot be edited",
+			 t->slices ? "partitioned variable" : "tensor", dtype_name(t->dtype).text);
+}
+
+int content_editable(const struct model *m, const struct tensor *t, struct error *err)
+{
+	int r = check_editable(m, t, err);
+
+	return r < 0 || tensor_is_raw(t) ? r : not_editable(t, err);
+}
+
+int content_replaceable(const struct model *m, const struct tensor *t, struct error *err)
+{
+	int r = check_editable(m, t, err);
+
+	return r < 0 || (t->dtype == DTYPE_STRING && !t->slices) ? r : not_editable(t, err);
 }
 
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
@@ -169,16 +186,23 @@ enum content_outcome content_close(struct content *c, bool for_write, struct err
 			outcome = after_last_writer(c, err);
 		content_unlock(c);
 	}
-	pthread_mutex_lock(&m->contents);
-	put_locked(c);
-	pthread_mutex_unlock(&m->contents);
+	content_put(c);
 	return outcome;
 }
 
 /* ---- what is seen of a tensor, open or not ---- */
 
-/* The content, if the tensor has one, for a look; to be let go. */
-static struct content *peek(struct model *m, const struct tensor *t)
+struct content *content_get(struct model *m, struct tensor *t)
+{
+	struct content *c;
+
+	pthread_mutex_lock(&m->contents);
+	c = get_locked(m, t);
+	pthread_mutex_unlock(&m->contents);
+	return c;
+}
+
+struct content *content_find(struct model *m, const struct tensor *t)
 {
 	struct content *c;
 
@@ -187,6 +211,23 @@ static struct content *peek(struct model *m, const struct tensor *t)
 	if (c)
 		c->handles++;
 	pthread_mutex_unlock(&m->contents);
+	return c;
+}
+
+void content_put(struct content *c)
+{
+	struct model *m = c->model;
+
+	pthread_mutex_lock(&m->contents);
+	put_locked(c);
+	pthread_mutex_unlock(&m->contents);
+}
+
+/* The content, if the tensor has one, for a look; to be let go. */
+static struct content *peek(struct model *m, const struct tensor *t)
+{
+	struct content *c = content_find(m, t);
+
 	if (c)
 		content_lock(c);
 	return c;
@@ -202,12 +243,8 @@ void content_hold(struct content *c)
 
 void content_let_go(struct content *c)
 {
-	struct model *m = c->model;
-
 	content_unlock(c);
-	pthread_mutex_lock(&m->contents);
-	put_locked(c);
-	pthread_mutex_unlock(&m->contents);
+	content_put(c);
 }
 
 uint64_t content_size(struct model *m, const struct tensor *t)

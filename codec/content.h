@@ -117,6 +117,19 @@ int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, st
 int content_flush(struct content *c, struct error *err);
 
 /*
+ * Tensors whose stored form is not their elements (strings) are edited as a whole: their stored
+ * bytes are replaced by others of any size.
+ *
+ * content_replaceable(): 0, or why not (-EROFS, -EPERM, -EIO). content_replace(): journals the new
+ * bytes. content_replacement(): adds them: 1; 0 if there are none. The model's layout is locked
+ * by the caller.
+ */
+int content_replaceable(const struct model *m, const struct tensor *t, struct error *err);
+int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err);
+int content_replacement(struct model *m, const struct tensor *t, struct buf *ret,
+			struct error *err);
+
+/*
  * Gives up the draft of a tensor, whoever has it open: true, and what it lacked, if there was one.
  */
 bool content_give_up(struct model *m, struct tensor *t, struct error *err);

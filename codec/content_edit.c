@@ -214,3 +214,67 @@ int content_flush(struct content *c, struct error *err)
 	content_unlock(c);
 	return r;
 }
+
+/* ---- as a whole ---- */
+
+static int replace_locked(struct content *c, struct span stored, struct error *err)
+{
+	struct region *fresh, *before = c->overlay;
+	int r = edits_new_replacement(c->model, c->tensor, stored.n, &fresh, err);
+
+	if (r < 0)
+		return r;
+	r = write_at(fresh->data->fd, stored.p, stored.n, fresh->offset);
+	if (r < 0)
+		error_set(err, r, "work folder: %s", strerror(-r));
+	else
+		r = edits_accept(c->model, fresh, err);
+	if (r < 0) {
+		edits_drop(c->model, fresh);
+		return r;
+	}
+	c->overlay = fresh;
+	if (before)
+		edits_drop(c->model, before);
+	touch(c);
+	return 0;
+}
+
+int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err)
+{
+	int r = content_replaceable(m, t, err);
+	struct content *c;
+
+	if (r < 0)
+		return r;
+	c = content_get(m, t);
+	if (!c)
+		return -ENOMEM;
+	content_lock_for_edit(c);
+	r = replace_locked(c, stored, err);
+	content_unlock(c);
+	content_put(c);
+	return r;
+}
+
+static int read_region(const struct region *region, struct buf *ret, struct error *err)
+{
+	uint8_t *p = buf_extend(ret, (size_t)region->size);
+	int r = p ? read_at(region->data->fd, p, (size_t)region->size, region->offset) : -ENOMEM;
+
+	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 1;
+}
+
+int content_replacement(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
+{
+	struct content *c = content_find(m, t);
+	int r;
+
+	if (!c)
+		return 0;
+	pthread_rwlock_rdlock(&c->lock);
+	r = c->overlay ? read_region(c->overlay, ret, err) : 0;
+	pthread_rwlock_unlock(&c->lock);
+	content_put(c);
+	return r;
+}

@@ -6,6 +6,10 @@
 #include "codec/data_file.h"
 #include "codec/region.h"
 
+/* A counted reference: to the content, made if need be; to the one there is, or NULL. */
+struct content *content_get(struct model *m, struct tensor *t);
+struct content *content_find(struct model *m, const struct tensor *t);
+void content_put(struct content *c);
 void content_lock_for_edit(struct content *c);
 /* How many handles for writing there are. */
 unsigned content_writers(struct content *c);

@@ -47,6 +47,23 @@ int edits_init(struct model *m, struct error *err)
 	return fd < 0 ? fd : 0;
 }
 
+int edits_scratch(struct model *m, struct error *err)
+{
+	int fd, r = edits_begin(m, err);
+
+	if (r < 0)
+		return r;
+	fd = openat(m->edits->workfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	fd = openat(m->edits->workfd, "stage.draft",
+		    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "%s", m->work_path);
+	(void)unlinkat(m->edits->workfd, "stage.draft", 0);
+	return fd;
+}
+
 void edits_touch(struct model *m)
 {
 	m->edits->unsaved = true;
@@ -188,8 +205,11 @@ int edits_begin(struct model *m, struct error *err)
 	return r;
 }
 
+/* What a region is for. */
+enum purpose { OVERLAY, DRAFT, REPLACEMENT };
+
 static int append_region(struct edits *e, const struct tensor *t, const struct region *region,
-			 bool draft, struct error *err)
+			 enum purpose purpose, struct error *err)
 {
 	Weightfs__Region body = WEIGHTFS__REGION__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
@@ -199,14 +219,15 @@ static int append_region(struct edits *e, const struct tensor *t, const struct r
 	body.data = region->data->number;
 	body.offset = region->offset;
 	body.size = region->size;
-	body.draft = draft;
+	body.draft = purpose != OVERLAY;
+	body.replaces = purpose == REPLACEMENT;
 	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
 	record.region = &body;
 	return append(e, &record, err);
 }
 
-static int new_region_locked(struct edits *e, const struct tensor *t, bool draft,
-			     struct region **ret, struct error *err)
+static int new_region_locked(struct edits *e, const struct tensor *t, enum purpose purpose,
+			     uint64_t size, struct region **ret, struct error *err)
 {
 	struct region *region;
 	uint64_t offset;
@@ -214,16 +235,16 @@ static int new_region_locked(struct edits *e, const struct tensor *t, bool draft
 
 	if (r < 0)
 		return r;
-	r = data_file_allocate(e->data, tensor_size(t), &offset);
+	r = data_file_allocate(e->data, size, &offset);
 	if (r < 0)
 		return error_set(err, r, "%s/data.%u: %s", e->model->work_path, e->data->number,
 				 strerror(-r));
-	region = region_new(e->next_region, data_file_ref(e->data), offset, tensor_size(t));
+	region = region_new(e->next_region, data_file_ref(e->data), offset, size);
 	if (!region) {
 		data_file_unref(e->data);
 		return -ENOMEM;
 	}
-	r = append_region(e, t, region, draft, err);
+	r = append_region(e, t, region, purpose, err);
 	if (r < 0) {
 		region_free(region);
 		return r;
@@ -239,7 +260,18 @@ int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct
 	int r;
 
 	pthread_mutex_lock(&m->edits->lock);
-	r = new_region_locked(m->edits, t, draft, ret, err);
+	r = new_region_locked(m->edits, t, draft ? DRAFT : OVERLAY, tensor_size(t), ret, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
+int edits_new_replacement(struct model *m, const struct tensor *t, uint64_t size,
+			  struct region **ret, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&m->edits->lock);
+	r = new_region_locked(m->edits, t, REPLACEMENT, size, ret, err);
 	pthread_mutex_unlock(&m->edits->lock);
 	return r;
 }
@@ -348,7 +380,7 @@ static void move_drafts(struct edits *e)
 
 		if (!c || !c->draft)
 			continue;
-		if (new_region_locked(e, c->tensor, true, &to, NULL) == 0)
+		if (new_region_locked(e, c->tensor, DRAFT, tensor_size(c->tensor), &to, NULL) == 0)
 			content_move_draft(c, to);
 		else
 			content_move_draft(c, NULL);

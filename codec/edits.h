@@ -66,6 +66,12 @@ int edits_begin(struct model *m, struct error *err);
  */
 int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct region **ret,
 		     struct error *err);
+/*
+ * Space for all stored bytes of a tensor, `size` of them, that will take the place of what it has;
+ * not before edits_accept().
+ */
+int edits_new_replacement(struct model *m, const struct tensor *t, uint64_t size,
+			  struct region **ret, struct error *err);
 /* Blocks of it are there now: journalled, and marked. */
 int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uint64_t count,
 		     struct error *err);
@@ -73,6 +79,12 @@ int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uin
 int edits_accept(struct model *m, struct region *draft, struct error *err);
 /* A region is not used any more; releases it. */
 void edits_drop(struct model *m, struct region *region);
+
+/*
+ * An unlinked file in the work folder, for a draft of a text: it goes with us. A descriptor, which
+ * the caller closes; -ENOSPC and the like.
+ */
+int edits_scratch(struct model *m, struct error *err);
 
 /* Something was edited just now. */
 void edits_touch(struct model *m);

@@ -23,18 +23,25 @@ void json_release(struct json *json)
 	*json = (struct json){0};
 }
 
-static int complain(const struct parser *p, const char *what, struct error *err)
+struct json_place json_place(struct span text, struct span part)
 {
-	size_t at = p->text.n - p->rest.n, line = 1, column = 1;
+	struct json_place place = {1, 1};
 
-	for (size_t i = 0; i < at; i++) {
-		column++;
-		if (p->text.p[i] == '\n') {
-			line++;
-			column = 1;
+	for (const uint8_t *p = text.p; p < part.p; p++) {
+		place.column++;
+		if (*p == '\n') {
+			place.line++;
+			place.column = 1;
 		}
 	}
-	return error_set(err, -EINVAL, "JSON, line %zu, column %zu: %s", line, column, what);
+	return place;
+}
+
+static int complain(const struct parser *p, const char *what, struct error *err)
+{
+	struct json_place at = json_place(p->text, p->rest);
+
+	return error_set(err, -EINVAL, "JSON, line %zu, column %zu: %s", at.line, at.column, what);
 }
 
 static void skip_space(struct parser *p)
@@ -349,27 +356,49 @@ void json_unescape(struct span text, struct buf *out)
 	}
 }
 
-void json_add_string(struct buf *out, struct span utf8)
+/* The short escape of a character, or 0. */
+static char short_escape(uint32_t c)
 {
 	static const char plain[] = "\"\\\n\r\t\b\f", letters[] = "\"\\nrtbf";
+	const char *found = c && c < 0x80 ? strchr(plain, (int)c) : NULL;
 
+	return found ? letters[found - plain] : 0;
+}
+
+static void add_character(struct buf *out, uint32_t c, bool ascii)
+{
+	uint8_t utf8[4];
+
+	if (short_escape(c))
+		buf_printf(out, "\\%c", short_escape(c));
+	else if (c >= 0x20 && c != 0x7f && (c < 0x7f || !ascii))
+		buf_add(out, span_of(utf8, utf8_put(utf8, c)));
+	else if (c < 0x10000)
+		buf_printf(out, "\\u%04x", c);
+	else
+		buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+			   0xdc00 + (c & 0x3ff));
+}
+
+static void add_quoted(struct buf *out, struct span utf8, bool ascii)
+{
 	buf_add_u8(out, '"');
 	while (utf8.n) {
 		uint32_t c;
-		const char *found;
 
 		if (!utf8_take(&utf8, &c))
 			c = 0xfffd;
-		found = c && c < 0x80 ? strchr(plain, (int)c) : NULL;
-		if (found)
-			buf_printf(out, "\\%c", letters[found - plain]);
-		else if (c >= 0x20 && c < 0x7f)
-			buf_add_u8(out, (uint8_t)c);
-		else if (c < 0x10000)
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
-				   0xdc00 + (c & 0x3ff));
+		add_character(out, c, ascii);
 	}
 	buf_add_u8(out, '"');
+}
+
+void json_add_string(struct buf *out, struct span utf8)
+{
+	add_quoted(out, utf8, true);
+}
+
+void json_add_text(struct buf *out, struct span utf8)
+{
+	add_quoted(out, utf8, false);
 }

@@ -38,6 +38,13 @@ int json_parse(struct json *json, struct span text, struct error *err);
 void json_release(struct json *json);
 #define cleanup_json __attribute__((cleanup(json_release)))
 
+/* Where a part of a text stands, counted from 1, for messages. */
+struct json_place {
+	size_t line, column;
+};
+
+struct json_place json_place(struct span text, struct span part);
+
 /* Member `key` of an object, the last one of that name; 0 if there is none or it is no object. */
 json_ref json_get(const struct json *json, json_ref object, const char *key);
 /* True if the value is the string s (compared as characters, whatever its escapes). */
@@ -54,5 +61,7 @@ void json_unescape(struct span text, struct buf *out);
  * UTF-8 become U+FFFD.
  */
 void json_add_string(struct buf *out, struct span utf8);
+/* The same for people: what is above ASCII stays as it is. */
+void json_add_text(struct buf *out, struct span utf8);
 
 #endif

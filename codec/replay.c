@@ -60,6 +60,13 @@ static int add_slot(struct replay *p, uint32_t id, struct slot slot)
 	return 0;
 }
 
+static bool fits(const struct model *m, const struct tensor *t, const Weightfs__Region *body)
+{
+	if (body->replaces)
+		return content_replaceable(m, t, NULL) == 0;
+	return content_editable(m, t, NULL) == 0 && body->size == tensor_size(t);
+}
+
 static int take_region(struct replay *p, const Weightfs__Region *body)
 {
 	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
@@ -68,7 +75,7 @@ static int take_region(struct replay *p, const Weightfs__Region *body)
 
 	if (p->foreign)
 		return 0; /* a decided commit may follow; if not, nothing is used */
-	if (!t || content_editable(p->edits->model, t, NULL) < 0 || body->size != tensor_size(t))
+	if (!t || !fits(p->edits->model, t, body))
 		return damaged(p, "a region of no tensor of this model");
 	if (body->id != (p->n_slots ? p->n_slots : 1))
 		return damaged(p, "regions out of order");

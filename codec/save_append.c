@@ -120,7 +120,7 @@ static int move_all(struct saver *s, uint32_t kept)
 		const struct tensor *t = &s->m->tensors[i];
 
 		if (s->moves[i].moved || (saver_has_extent(t) && t->base.shard >= kept))
-			s->all += t->base.size;
+			s->all += saver_size(s, t);
 	}
 	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
@@ -131,7 +131,7 @@ static int move_all(struct saver *s, uint32_t kept)
 		else if (edited || (saver_has_extent(t) && t->base.shard >= kept))
 			r = move_copied(s, t, kept);
 		if (s->moves[s->order[i]].moved)
-			saver_progress(s, t->base.size);
+			saver_progress(s, saver_size(s, t));
 	}
 	return r;
 }
@@ -219,7 +219,7 @@ uint64_t saver_mark_edited(struct saver *s)
 	for (size_t i = 0; i < s->m->n_tensors; i++) {
 		s->moves[i].moved = saver_is_edited(s, &s->m->tensors[i]);
 		if (s->moves[i].moved)
-			bytes += s->m->tensors[i].base.size;
+			bytes += saver_size(s, &s->m->tensors[i]);
 	}
 	return bytes;
 }

@@ -153,10 +153,22 @@ static int write_edited(struct saver *s, const struct tensor *t, int to, struct 
 {
 	struct content *c = content_of(s, t);
 	struct output o = {to, at->offset, 0};
+	uint64_t elements;
 	int r = t->is_slice ? put_slice(s, c, t, &o) : put_whole(s, c, at->size, &o);
 
 	at->crc = crc32c_mask(o.crc);
+	if (r == 0 && t->dtype == DTYPE_STRING) /* its checksum is not just over these bytes */
+		r = shape_elements(&t->shape, &elements);
+	if (r == 0 && t->dtype == DTYPE_STRING)
+		r = stored_checksum(to, at, t->dtype, elements, false, &at->crc, s->err);
 	return r;
+}
+
+uint64_t saver_size(const struct saver *s, const struct tensor *t)
+{
+	const struct content *c = t->is_slice ? NULL : content_of(s, t);
+
+	return c && c->overlay ? c->overlay->size : t->base.size;
 }
 
 int saver_write_tensor(struct saver *s, const struct tensor *t, int to, struct extent *at)
@@ -193,7 +205,7 @@ int saver_write_all(struct saver *s, int to)
 
 	for (size_t i = 0; i < s->m->n_tensors; i++)
 		if (saver_has_extent(&s->m->tensors[i]))
-			s->all += 2 * s->m->tensors[i].base.size;
+			s->all += 2 * saver_size(s, &s->m->tensors[i]);
 
 	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
@@ -201,11 +213,11 @@ int saver_write_all(struct saver *s, int to)
 
 		if (!saver_has_extent(t))
 			continue;
-		move->to = (struct extent){0, t->base.crc, end, t->base.size};
+		move->to = (struct extent){0, t->base.crc, end, saver_size(s, t)};
 		move->moved = true;
 		r = saver_write_tensor(s, t, to, &move->to);
-		end += t->base.size;
-		saver_progress(s, t->base.size);
+		end += move->to.size;
+		saver_progress(s, move->to.size);
 	}
 	if (r == 0 && fsync(to) < 0)
 		r = error_errno(s->err, "writing the new data file");

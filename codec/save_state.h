@@ -54,6 +54,8 @@ bool saver_has_extent(const struct tensor *t);
 /* True if the entry's bytes were edited: the tensor's own, or those of the variable it is a slice
  * of. */
 bool saver_is_edited(const struct saver *s, const struct tensor *t);
+/* The bytes that it takes in a data file now. */
+uint64_t saver_size(const struct saver *s, const struct tensor *t);
 /* A descriptor of an old shard, which stays open until another one is asked for. */
 int saver_old_shard(struct saver *s, uint32_t shard);
 /*

@@ -208,3 +208,21 @@ bool strings_next(struct strings *s, struct span *ret)
 	return span_take_varint64(&s->lengths, &length) == 0 &&
 	       span_take(&s->bytes, length, ret) == 0;
 }
+
+int strings_store(struct span lengths, struct span bytes, uint64_t elements, struct buf *out)
+{
+	struct span rest = lengths;
+	uint32_t crc = 0;
+
+	for (uint64_t i = 0; i < elements; i++) {
+		uint64_t length;
+
+		if (span_take_varint64(&rest, &length) < 0)
+			return -EINVAL;
+		add_length(&crc, length, length > UINT32_MAX, false);
+	}
+	buf_add(out, lengths);
+	buf_add_le32(out, crc32c_mask(crc));
+	buf_add(out, bytes);
+	return buf_error(out);
+}

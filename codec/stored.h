@@ -30,6 +30,12 @@ int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_
 int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
 		  bool big_endian, struct error *err);
 
+/*
+ * The stored form of strings, added to out: their lengths as varints, one behind the other, and
+ * their bytes. A scalar "hi" is 02 d8d81073 6869.
+ */
+int strings_store(struct span lengths, struct span bytes, uint64_t elements, struct buf *out);
+
 /* Walks the elements of a stored string tensor that is in memory. */
 struct strings {
 	struct span lengths; /* those still to come */

@@ -49,14 +49,28 @@ static int open_asset(struct handle *h, const struct node *n, struct error *err)
 	return h->fd < 0 ? error_errno(err, "%s", b->files[n->object]) : 0;
 }
 
+static int open_text(struct handle *h, const struct node *n, bool truncate, struct error *err)
+{
+	int r = text_open(h->view, h->node, n, h->for_write, &h->text, err);
+
+	if (r < 0 || !truncate)
+		return r;
+	r = text_truncate(h->text, 0, err);
+	if (r < 0) {
+		text_close(h->text, h->for_write, NULL);
+		h->text = NULL;
+	}
+	return r;
+}
+
 static int open_node(struct handle *h, const struct node *n, bool truncate, struct error *err)
 {
-	if (h->kind->of == THING_TENSOR && !h->kind->render)
+	if (h->kind->render)
+		return open_text(h, n, truncate, err);
+	if (h->kind->of == THING_TENSOR)
 		return open_tensor(h, n, truncate, err);
 	if (h->for_write)
 		return error_set(err, -EPERM, "cannot be edited");
-	if (h->kind->render)
-		return view_render(h->view, n, &h->text, err);
 	return open_asset(h, n, err);
 }
 
@@ -77,7 +91,6 @@ int handle_open(struct view *v, node_id id, bool for_write, bool truncate, pid_t
 		r = open_node(h, &n, truncate, err);
 	}
 	if (r < 0) {
-		buf_release(&h->text);
 		free(h);
 		return r;
 	}
@@ -92,9 +105,10 @@ enum content_outcome handle_close(struct handle *h)
 
 	if (h->content)
 		outcome = content_close(h->content, h->for_write, &why);
+	if (h->text)
+		outcome = text_close(h->text, h->for_write, &why);
 	if (outcome == CONTENT_DROPPED)
 		view_note_dropped(h->view, h->node, why.text);
-	buf_release(&h->text);
 	close_pointer(&h->fd);
 	free(h);
 	return outcome;
@@ -151,41 +165,68 @@ static int read_content(struct handle *h, uint64_t offset, size_t size, struct r
 	if (r < 0)
 		content_let_go(c);
 	else
-		ret->held = c;
+		ret->content = c;
 	return r;
+}
+
+static int read_text(struct handle *h, uint64_t offset, size_t size, struct reading *ret)
+{
+	uint8_t *buffer = thread_buffer();
+	const uint8_t *p = NULL;
+	ssize_t n;
+
+	if (!buffer)
+		return -ENOMEM;
+	text_hold(h->text);
+	n = text_read(h->text, offset, size, buffer, &p);
+	if (n < 0) {
+		text_let_go(h->text);
+		return (int)n;
+	}
+	ret->text = h->text;
+	ret->pieces[0] = (struct iovec){(void *)(uintptr_t)p, (size_t)n};
+	return n > 0;
 }
 
 int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
 		struct error *err)
 {
-	ret->held = NULL;
+	ret->content = NULL;
+	ret->text = NULL;
 	if (size > REQUEST_MAX)
 		size = REQUEST_MAX;
 	if (h->content)
 		return read_content(h, offset, size, ret, err);
-	if (h->fd >= 0)
-		return read_asset(h, offset, size, &ret->pieces[0]);
-	if (offset >= h->text.n)
-		return 0;
-	if (size > h->text.n - offset)
-		size = h->text.n - (size_t)offset;
-	ret->pieces[0] = (struct iovec){h->text.p + offset, size};
-	return 1;
+	if (h->text)
+		return read_text(h, offset, size, ret);
+	return read_asset(h, offset, size, &ret->pieces[0]);
 }
 
 void handle_read_end(struct reading *r)
 {
-	if (r->held)
-		content_let_go(r->held);
+	if (r->content)
+		content_let_go(r->content);
+	if (r->text)
+		text_let_go(r->text);
+}
+
+ssize_t handle_write(struct handle *h, const void *bytes, size_t n, uint64_t offset,
+		     struct error *err)
+{
+	if (!h->for_write)
+		return -EBADF;
+	if (h->content)
+		return content_write(h->content, bytes, n, offset, err);
+	return text_write(h->text, bytes, n, offset, err);
 }
 
 int handle_flush(struct handle *h, pid_t thread, struct error *err)
 {
 	int r;
 
-	if (!h->content || !h->for_write)
+	if (!h->for_write)
 		return CONTENT_SAME;
-	r = content_flush(h->content, err);
+	r = h->content ? content_flush(h->content, err) : text_flush(h->text, err);
 	if (r == -EINVAL && thread && process_of(thread) != h->opener)
 		return CONTENT_SAME;
 	return r;
@@ -193,29 +234,39 @@ int handle_flush(struct handle *h, pid_t thread, struct error *err)
 
 int handle_sync(struct handle *h, struct error *err)
 {
-	struct error incomplete;
+	struct error incomplete = {""};
+	struct node n;
 	int r = 0;
 
-	if (!h->content)
+	if (!tree_get(h->view->tree, h->node, &n) || kinds[n.kind]->of == THING_VIEW)
 		return 0;
-	if (h->for_write)
+	if (h->for_write && h->content)
 		r = content_flush(h->content, &incomplete);
+	if (h->for_write && h->text)
+		r = text_flush(h->text, &incomplete);
 	if (r < 0 && r != -EINVAL)
 		return error_set(err, r, "%s", incomplete.text);
-	return edits_sync(h->content->model, err);
+	return edits_sync(view_branch(h->view, &n)->model, err);
 }
 
 int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size, struct error *err)
 {
 	struct tensor *t;
+	struct stat st;
 	struct node n;
 
 	if (h && h->content && h->for_write)
 		return content_truncate(h->content, size, err);
-	if (!tree_get(v->tree, id, &n))
+	if (h && h->text && h->for_write)
+		return text_truncate(h->text, size, err);
+	if (!tree_get(v->tree, id, &n) || !view_stat(v, id, &st))
 		return -ENOENT;
 	t = view_tensor(v, &n);
-	if (!t || kinds[n.kind]->render)
+	if (t && !kinds[n.kind]->render)
+		return content_truncate_closed(view_branch(v, &n)->model, t, size, err);
+	if (!(st.st_mode & 0222))
 		return error_set(err, -EPERM, "cannot be edited");
-	return content_truncate_closed(view_branch(v, &n)->model, t, size, err);
+	return (uint64_t)st.st_size == size
+		       ? 0
+		       : error_set(err, -EINVAL, "a text cannot be cut without opening it");
 }

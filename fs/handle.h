@@ -1,8 +1,8 @@
 /*
  * An open file: floor 3's side of it, without FUSE.
  *
- * The handle of a tensor reaches the content that all its handles share; that of a text has the
- * text as it was rendered when it was opened; that of an asset has the file.
+ * The handle of a tensor reaches the content that all its handles share, that of a text likewise
+ * the text; that of an asset has the file.
  */
 #ifndef FS_HANDLE_H
 #define FS_HANDLE_H
@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "codec/content.h"
+#include "fs/text.h"
 #include "fs/view.h"
 
 struct handle {
@@ -19,7 +20,7 @@ struct handle {
 	bool for_write;
 	pid_t opener;		 /* the process: a FLUSH by another one hears of no error */
 	struct content *content; /* of a tensor; or NULL */
-	struct buf text;	 /* of what is rendered */
+	struct text *text;	 /* of what is rendered; or NULL */
 	int fd;			 /* of an asset; or -1 */
 };
 
@@ -41,7 +42,9 @@ enum content_outcome handle_close(struct handle *h);
 /* The bytes of one answer. */
 struct reading {
 	struct iovec pieces[HANDLE_PIECES];
-	struct content *held; /* what must not go before they were handed over; or NULL */
+	/* What must not go before they were handed over; one of them, or none. */
+	struct content *content;
+	struct text *text;
 };
 
 /*
@@ -53,6 +56,10 @@ struct reading {
 int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
 		struct error *err);
 void handle_read_end(struct reading *r);
+
+/* Writes: how many bytes of n, or -errno; see content_write() and text_write(). */
+ssize_t handle_write(struct handle *h, const void *bytes, size_t n, uint64_t offset,
+		     struct error *err);
 
 /*
  * A close() by some program: judges a draft. CONTENT_ACCEPTED, CONTENT_SAME, or -EINVAL if it is

@@ -41,6 +41,10 @@ struct kind {
 	int (*path)(const struct showing *s, struct buf *out);
 	/* Renders the text. NULL: the bytes of the tensor, or of the file, as they are. */
 	int (*render)(const struct showing *s, struct buf *out, struct error *err);
+	/* 0 if the text can be edited now, or why not. NULL: never. */
+	int (*editable)(const struct showing *s, struct error *err);
+	/* Makes a text that somebody wrote the edit of the thing. -EINVAL: it is not acceptable. */
+	int (*accept)(const struct showing *s, struct span text, struct error *err);
 	bool live; /* the text changes by itself: it is never cached */
 };
 

@@ -109,11 +109,8 @@ static void do_write(struct edit_call *call)
 	struct session *s = session_of(call->req);
 	struct handle *h = open_handle(&call->fi);
 	struct error err = {""};
-	ssize_t n = -EBADF;
+	ssize_t n = handle_write(h, call->bytes, call->size, (uint64_t)call->offset, &err);
 
-	if (h->content && h->for_write)
-		n = content_write(h->content, call->bytes, call->size, (uint64_t)call->offset,
-				  &err);
 	if (n >= 0) {
 		fuse_reply_write(call->req, (size_t)n);
 		return;
@@ -145,8 +142,14 @@ static void do_flush(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct error err = {""};
-	int r = handle_flush(open_handle(&call->fi), fuse_req_ctx(call->req)->pid, &err);
+	struct handle *h = open_handle(&call->fi);
+	int r = handle_flush(h, fuse_req_ctx(call->req)->pid, &err);
 
+	/* A text is shown as it is understood, which may not be as it was written. */
+	if (r == CONTENT_ACCEPTED && h->text)
+		notify_changed(s->notifier, (node_id)call->ino);
+	if (r < 0)
+		log_refusal(s->view, (node_id)call->ino, &err);
 	notify_reply(s->notifier, call->req, r < 0 ? r : 0);
 }
 
@@ -165,8 +168,10 @@ static void do_release(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct open_file *file = open_file(&call->fi);
+	bool text = file->handle->text != NULL;
+	enum content_outcome outcome = handle_close(file->handle);
 
-	if (handle_close(file->handle) == CONTENT_DROPPED)
+	if (outcome == CONTENT_DROPPED || (outcome == CONTENT_ACCEPTED && text))
 		notify_changed(s->notifier, (node_id)call->ino);
 	free(file);
 	fuse_reply_err(call->req, 0);
@@ -232,11 +237,12 @@ static void fallocate_(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, o
 	struct handle *h = open_handle(fi);
 
 	(void)ino;
-	if (!h || !h->content || !h->for_write)
+	if (!h || !h->for_write)
 		fuse_reply_err(req, EPERM);
 	else if (mode)
 		fuse_reply_err(req, EOPNOTSUPP);
-	else if ((uint64_t)offset + (uint64_t)length > tensor_size(h->content->tensor))
+	else if (h->content &&
+		 (uint64_t)offset + (uint64_t)length > tensor_size(h->content->tensor))
 		fuse_reply_err(req, EFBIG);
 	else
 		fuse_reply_err(req, 0);

@@ -18,14 +18,20 @@ struct notifier {
 	bool stopping;
 };
 
-void reply_error(fuse_req_t req, node_id node, int code, const struct error *err)
+void log_refusal(const struct view *v, node_id node, const struct error *err)
 {
 	cleanup_buf struct buf path = {0};
 
-	if (code < 0 && err && err->text[0]) {
-		view_path(session_of(req)->view, node, &path);
-		log_line("%s: %s", quote(buf_span(&path)), err->text);
-	}
+	if (!err->text[0])
+		return;
+	view_path(v, node, &path);
+	log_line("%s: %s", quote(buf_span(&path)), err->text);
+}
+
+void reply_error(fuse_req_t req, node_id node, int code, const struct error *err)
+{
+	if (code < 0 && err)
+		log_refusal(session_of(req)->view, node, err);
 	fuse_reply_err(req, -code);
 }
 

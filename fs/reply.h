@@ -18,6 +18,9 @@
  */
 void reply_error(fuse_req_t req, node_id node, int code, const struct error *err);
 
+/* Logs why something was refused, with the node's path, if err says anything. */
+void log_refusal(const struct view *v, node_id node, const struct error *err);
+
 /* Starts and stops the thread; stopping waits until the queue is empty. NULL: no thread. */
 struct notifier *notifier_start(struct fuse_session *fuse);
 void notifier_stop(struct notifier *n);

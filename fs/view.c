@@ -5,6 +5,7 @@
 #include "codec/content.h"
 #include "fs/grow.h"
 #include "fs/log.h"
+#include "fs/text.h"
 
 struct view *view_new(void)
 {
@@ -158,6 +159,8 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 	if (slot)
 		kept = *slot;
 	pthread_mutex_unlock(&v->lock);
+	if (text_draft_size(v, id, &kept))
+		return kept;
 	if (kept)
 		return kept - 1;
 	if (view_render(v, n, &text, NULL) < 0)
@@ -167,6 +170,20 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 		*slot = text.n + 1;
 	pthread_mutex_unlock(&v->lock);
 	return text.n;
+}
+
+void view_forget_size(struct view *v, node_id id)
+{
+	struct node n;
+	uint64_t *slot;
+
+	if (!tree_get(v->tree, id, &n))
+		return;
+	pthread_mutex_lock(&v->lock);
+	slot = size_slot(v, id, &n);
+	if (slot)
+		*slot = 0;
+	pthread_mutex_unlock(&v->lock);
 }
 
 static struct timespec from_nanoseconds(int64_t ns)
@@ -206,11 +223,21 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 	}
 }
 
+static bool is_editable(const struct view *v, const struct node *n)
+{
+	struct showing s = {v, view_branch(v, n), n->object};
+	const struct kind *k = kinds[n->kind];
+
+	if (k->editable)
+		return k->editable(&s, NULL) == 0;
+	return k->of == THING_TENSOR && !k->render &&
+	       content_editable(s.branch->model, &s.branch->model->tensors[n->object], NULL) == 0;
+}
+
 /* Who may write: the control file its owner, a tensor that can be edited whom the umask lets. */
 static mode_t mode_of(const struct view *v, const struct node *n)
 {
 	const struct branch *b = view_branch(v, n);
-	const struct tensor *t;
 
 	if (n->type == NODE_FOLDER)
 		return S_IFDIR | (0777 & ~v->umask);
@@ -218,8 +245,7 @@ static mode_t mode_of(const struct view *v, const struct node *n)
 		return S_IFLNK | 0777;
 	if (kinds[n->kind] == &kind_control)
 		return S_IFREG | 0600;
-	t = view_tensor(v, n);
-	if (t && b->model->edits && content_editable(b->model, t, NULL) == 0)
+	if (b && b->model->edits && is_editable(v, n))
 		return S_IFREG | (0666 & ~v->umask);
 	return S_IFREG | (0444 & ~v->umask);
 }

@@ -35,6 +35,7 @@ struct view {
 	struct timespec mounted;
 	struct recovery recovery;
 	pthread_mutex_t lock;	/* all below, and the branches' sizes */
+	struct text *texts;	/* that are open (fs/text.h) */
 	struct buf dropped;	/* drafts that were not accepted: path NUL why NUL */
 	struct buf last_commit; /* when and how it went; empty: there was none */
 	bool commit_failed;	/* the last one */
@@ -61,6 +62,8 @@ struct tensor *view_tensor(const struct view *v, const struct node *n);
 void view_path(const struct view *v, node_id id, struct buf *out);
 /* Renders the text of a node; its kind has a render function. */
 int view_render(struct view *v, const struct node *n, struct buf *out, struct error *err);
+/* The text of a node has another size now. */
+void view_forget_size(struct view *v, node_id id);
 /* Gives up all drafts, whoever has them open; each is noted. */
 void view_drop_drafts(struct view *v);
 /* Notes a draft that was dropped, for the status and the log. */

@@ -292,6 +292,17 @@ static void assert_run(const struct partition *p, struct slice_run run, uint32_t
 	assert_true(slice != run.slice || place * size != run.offset + run.size);
 }
 
+/* From the slice back to the whole: the same run. */
+static void assert_way_back(const struct slices *s, const struct shape *shape, uint32_t size,
+			    uint64_t offset, struct slice_run run)
+{
+	struct slice_run back = slices_place(s, shape, size, run.slice, run.offset);
+
+	assert_int_equal(back.slice, run.slice);
+	assert_int_equal(back.offset, offset);
+	assert_int_equal(back.size, run.size);
+}
+
 TEST(runs_agree_with_a_model)
 {
 	uint64_t seed = 3;
@@ -308,11 +319,13 @@ TEST(runs_agree_with_a_model)
 			slice[s.n] = (struct slice){p.start + s.n * p.shape.rank,
 						    p.length + s.n * p.shape.rank, 0};
 		assert_int_equal(shape_elements(&p.shape, &elements), 0);
-		for (uint64_t at = 0; at < elements * size; at += 1 + random_below(&seed, size))
-			assert_run(&p,
-				   slices_find(&s, &p.shape, size, at,
-					       random_below(&seed, (uint32_t)s.n)),
-				   size, at, elements * size);
+		for (uint64_t at = 0; at < elements * size; at += 1 + random_below(&seed, size)) {
+			size_t hint = random_below(&seed, s.n);
+			struct slice_run run = slices_find(&s, &p.shape, size, at, hint);
+
+			assert_run(&p, run, size, at, elements * size);
+			assert_way_back(&s, &p.shape, size, at, run);
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 import models
+import powercut
 from expect import Expectation
 
 LIMIT = 60  # seconds; what takes longer hangs
@@ -60,9 +61,22 @@ class Arena:
         if kind.name not in self.known:
             self._learn()
         self.base, self.large, self.mine, self.others, _ = self.known[kind.name]
+        self.begin()
+
+    def begin(self):
+        """From here on it counts what is done to the model."""
         self.mine_now = {name: identity(f'{self.run}/{name}') for name in self.mine}
         self.expected = Expectation(
-            {role: self.base[key.encode()] for role, key in kind.keys.items()})
+            {role: self.base[key.encode()] for role, key in self.kind.keys.items()})
+
+    def scan(self):
+        return powercut.scan(self.run, f'{self.path}/pristine/{self.kind.name}')
+
+    def lay_out(self, disk, choice):
+        """The arena after a power cut."""
+        shutil.rmtree(self.run)
+        disk.lay_out(self.run, choice)
+        self.begin()
 
     def clear(self):
         shutil.rmtree(self.run, ignore_errors=True)
@@ -112,8 +126,8 @@ class Arena:
                   os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         pid = os.posix_spawn(command[0], command, environment, file_actions=[errors, output])
         status = wait_for(pid, command)
-        program = Program(status, read_text(f'{self.path}/stderr'),
-                          read_text(f'{self.path}/report'))
+        said = read_text(f'{self.path}/stderr').replace(f'{self.run}/', '')
+        program = Program(status, said, read_text(f'{self.path}/report'))
         if program.crashed:
             raise Violation(f'{command_name(command)} crashed: {program}')
         return program
@@ -251,7 +265,7 @@ def identity(path):
         st = os.lstat(path)
     except FileNotFoundError:
         return None
-    return st.st_ino, st.st_size, st.st_mtime_ns, st.st_mode, st.st_nlink
+    return st.st_ino, st.st_size, st.st_mtime_ns, st.st_mode  # a backup may link it
 
 
 def read_text(path):

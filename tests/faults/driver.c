@@ -110,7 +110,7 @@ static const struct scenario table[] = {
 	 "large",
 	 "",
 	 "",
-	 {{BEGIN, "bytes", 0, 0}, SOME, {COMMIT}, {FINISH, "bytes", 0, 0}, {COMMIT}}},
+	 {{BEGIN, "page", 0, 0}, SOME, {COMMIT}, {FINISH, "page", 0, 0}, {COMMIT}}},
 	{"append-compact", "large", "", "", {LITTLE, {COMMIT}, {COMPACT}}},
 	{"draft",
 	 "small",

@@ -4,6 +4,7 @@ Each edits the same few tensors, by roles: tiny (below a block), page (one block
 bytes (an odd number). Beside each lie files of a user with names much like ours.
 """
 
+import hashlib
 import os
 import shutil
 import sys
@@ -118,10 +119,19 @@ def copy_tree(source, target):
             to = os.path.join(target, entry.name)
             if entry.is_dir(follow_symlinks=False):
                 copy_tree(entry.path, to)
-            elif entry.stat(follow_symlinks=False).st_size >= LINKED:
-                os.link(entry.path, to)
             else:
-                shutil.copy2(entry.path, to)
+                copy_file(entry.path, to)
+
+
+def copy_file(source, target):
+    if os.stat(source).st_size >= LINKED:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 # ------------------------------------------------------------------------------------ reading them

@@ -14,6 +14,9 @@ Files are known by the inode numbers that the records have.
 """
 
 import os
+import shutil
+
+from models import copy_file
 
 SECTOR = 512
 PENDING, DURABLE, ADRIFT = range(3)  # of a write; adrift: its sync has failed
@@ -30,27 +33,35 @@ class Inode:
                 write[0] = state
 
 
+def scan(folder, origins):
+    """What a Disk begins with: [(inode, mode, path, is a folder, name, inode of its folder)]. The
+    files' bytes are in a folder like it that stays."""
+    st = os.stat(folder)
+    found = [(st.st_ino, st.st_mode & 0o7777, origins, True, '', 0)]
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            origin = f'{origins}/{entry.name}'
+            if entry.is_dir(follow_symlinks=False):
+                below = scan(entry.path, origin)
+                below[0] = (*below[0][:4], entry.name, st.st_ino)
+                found += below
+            else:
+                mode = entry.stat(follow_symlinks=False).st_mode & 0o7777
+                found.append((entry.inode(), mode, origin, False, entry.name, st.st_ino))
+    return found
+
+
 class Disk:
-    """The arena and all that was done to it, up to some record."""
+    """The arena as it was scanned, and all that was done to it, up to some record."""
 
-    def __init__(self, folder):
+    def __init__(self, scanned):
         self.inodes, self.changes, self.ordered_until = {}, 0, 0
-        self.root = self._scan(folder)
-
-    def _scan(self, folder):
-        """Entries of a folder are [number of the change, durable, name, inode or None]."""
-        st, entries = os.stat(folder), []
-        self.inodes[st.st_ino] = Inode(st.st_mode & 0o7777, entries=entries)
-        with os.scandir(folder) as found:
-            for entry in found:
-                if entry.is_dir(follow_symlinks=False):
-                    inode = self._scan(entry.path)
-                else:
-                    inode = entry.inode()
-                    mode = entry.stat(follow_symlinks=False).st_mode & 0o7777
-                    self.inodes[inode] = Inode(mode, origin=entry.path)
-                entries.append([0, True, entry.name, inode])
-        return st.st_ino
+        self.root = scanned[0][0]
+        for inode, mode, origin, is_folder, name, folder in scanned:
+            # Entries of a folder are [number of the change, durable, name, inode or None].
+            self.inodes[inode] = Inode(mode, entries=[]) if is_folder else Inode(mode, origin)
+            if folder:
+                self.inodes[folder].entries.append([0, True, name, inode])
 
     # ---- records
 
@@ -153,12 +164,11 @@ class Disk:
                   for i, (state, how, arguments) in enumerate(node.writes)
                   if state == DURABLE or (inode, i) in choice.writes]
         if node.origin and not writes:
-            os.link(node.origin, path)
+            copy_file(node.origin, path)
             return
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         if node.origin:
-            with open(node.origin, 'rb') as file:
-                os.write(fd, file.read())
+            shutil.copyfile(node.origin, path)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         for how, arguments, torn in writes:
             apply(fd, how, arguments, torn)
         os.fchmod(fd, node.mode)

@@ -1,12 +1,14 @@
 /*
  * The frames of a journal of edits to the small model, whose checksums are made to fit. A commit
- * that they have decided finds the other variant's index staged.
+ * that they have decided finds the other variant's index staged. What is no file of the model
+ * stays as it is, whatever they say.
  */
 #include "codec/data_file.h"
 #include "codec/edits.h"
 #include "fuzz.h"
 
-#define WORK "small.weightfs"
+#define WORK	  "small.weightfs"
+#define BYSTANDER "bystander"
 
 /* Has room for the regions that the seeds have, and for others. */
 static uint8_t data[DATA_HEADER + (128 << 10)] = "weightfs appended shard, version 1\n";
@@ -28,6 +30,14 @@ static void write_work(struct span frames)
 	scratch_write(WORK "/stage.0", buf_span(&staged));
 }
 
+static void look_at_bystander(void)
+{
+	cleanup_file struct file file = {0};
+
+	MUST(file_read(scratch_fd(), BYSTANDER, 100, &file, NULL) == 0);
+	MUST(span_is(buf_span(&file.bytes), BYSTANDER));
+}
+
 static void recover(struct model *m)
 {
 	struct recovery found;
@@ -46,9 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	char prefix[96];
 
 	small_model_write();
+	scratch_write(BYSTANDER, span_str(BYSTANDER));
 	write_work(span_of(bytes, n));
 	snprintf(prefix, sizeof(prefix), "%s/small", scratch_path());
 	MUST(model_open(prefix, &m, &err) == 0);
 	recover(m);
+	look_at_bystander();
 	return 0;
 }

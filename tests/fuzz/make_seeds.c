@@ -183,18 +183,17 @@ static void add_stage(struct buf *out)
 	add_frame(out, &record);
 }
 
-static void fill_content(Weightfs__Content *to, unsigned variant)
+static void fill_content(Weightfs__Content *to, struct span bytes)
 {
-	cleanup_buf struct buf index = {0};
-
-	small_model_index(variant, &index);
 	weightfs__content__init(to);
-	to->size = index.n;
-	to->crc32c = crc32c_extend(0, buf_span(&index));
+	to->size = bytes.n;
+	to->crc32c = crc32c_extend(0, bytes);
 }
 
-static void add_intent(struct buf *out)
+/* A commit that replaces a file of that name and content, and removes another one. */
+static void add_intent(struct buf *out, const char *name, struct span content)
 {
+	cleanup_buf struct buf staged = {0};
 	Weightfs__Intent__Step replace = WEIGHTFS__INTENT__STEP__INIT;
 	Weightfs__Intent__Step remove = WEIGHTFS__INTENT__STEP__INIT;
 	Weightfs__Intent__Step *steps[] = {&replace, &remove};
@@ -202,10 +201,11 @@ static void add_intent(struct buf *out)
 	Weightfs__Intent intent = WEIGHTFS__INTENT__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 
-	fill_content(&before, 0);
-	fill_content(&after, 1);
+	small_model_index(1, &staged);
+	fill_content(&before, content);
+	fill_content(&after, buf_span(&staged));
 	replace.kind = WEIGHTFS__INTENT__STEP__KIND__REPLACE;
-	replace.name = pb_data(span_str("small.index"));
+	replace.name = pb_data(span_str(name));
 	replace.staged = pb_data(span_str("stage.0"));
 	replace.before = &before;
 	replace.after = &after;
@@ -242,17 +242,20 @@ static void add_boot(struct buf *out)
 
 static void seed_commits(void)
 {
-	cleanup_buf struct buf more = {0};
+	cleanup_buf struct buf more = {0}, index = {0};
 
+	small_model_index(0, &index);
 	add_boot(&more);
 	seed_journal("other_boot", buf_span(&more));
 	buf_reset(&more);
 	add_stage(&more);
 	seed_journal("staged", buf_span(&more));
-	add_intent(&more);
+	add_intent(&more, "small.index", buf_span(&index));
 	seed_journal("decided", buf_span(&more));
 	add_abort(&more);
 	seed_journal("taken_back", buf_span(&more));
+	add_intent(&more, "bystander", span_str("bystander"));
+	seed_journal("of_another_file", buf_span(&more));
 }
 
 static struct content *open_tensor(struct model *m, const char *key)
