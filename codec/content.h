@@ -130,6 +130,14 @@ int content_replacement(struct model *m, const struct tensor *t, struct buf *ret
 			struct error *err);
 
 /*
+ * Gives the tensor all of its bytes anew: fill() puts n of them, from `at` on, to `to`; n and at
+ * are multiples of the element's size. Journalled as one edit. Drafts are not touched.
+ */
+int content_overwrite(struct model *m, struct tensor *t,
+		      int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at), void *context,
+		      struct error *err);
+
+/*
  * Gives up the draft of a tensor, whoever has it open: true, and what it lacked, if there was one.
  */
 bool content_give_up(struct model *m, struct tensor *t, struct error *err);

@@ -217,9 +217,24 @@ int content_flush(struct content *c, struct error *err)
 
 /* ---- as a whole ---- */
 
+/* A region that has all its bytes becomes what the tensor is. The lock is held. */
+static int adopt_region(struct content *c, struct region *fresh, struct error *err)
+{
+	struct region *before = c->overlay;
+	int r = edits_accept(c->model, fresh, err);
+
+	if (r < 0)
+		return r;
+	c->overlay = fresh;
+	if (before)
+		edits_drop(c->model, before);
+	touch(c);
+	return 0;
+}
+
 static int replace_locked(struct content *c, struct span stored, struct error *err)
 {
-	struct region *fresh, *before = c->overlay;
+	struct region *fresh;
 	int r = edits_new_replacement(c->model, c->tensor, stored.n, &fresh, err);
 
 	if (r < 0)
@@ -228,16 +243,10 @@ static int replace_locked(struct content *c, struct span stored, struct error *e
 	if (r < 0)
 		error_set(err, r, "work folder: %s", strerror(-r));
 	else
-		r = edits_accept(c->model, fresh, err);
-	if (r < 0) {
+		r = adopt_region(c, fresh, err);
+	if (r < 0)
 		edits_drop(c->model, fresh);
-		return r;
-	}
-	c->overlay = fresh;
-	if (before)
-		edits_drop(c->model, before);
-	touch(c);
-	return 0;
+	return r;
 }
 
 int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err)
@@ -252,6 +261,62 @@ int content_replace(struct model *m, struct tensor *t, struct span stored, struc
 		return -ENOMEM;
 	content_lock_for_edit(c);
 	r = replace_locked(c, stored, err);
+	content_unlock(c);
+	content_put(c);
+	return r;
+}
+
+/* Fills a region part by part. */
+static int fill_region(struct region *to, int (*fill)(void *, uint8_t *, size_t, uint64_t),
+		       void *context)
+{
+	enum { PART = 1 << 20 }; /* a multiple of any element's size */
+	cleanup_free uint8_t *part = malloc(PART);
+	int r = part ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0; at < to->size && r == 0;) {
+		size_t n = to->size - at < PART ? (size_t)(to->size - at) : PART;
+
+		r = fill(context, part, n, at);
+		if (r == 0)
+			r = write_at(to->data->fd, part, n, to->offset + at);
+		at += n;
+	}
+	return r;
+}
+
+static int overwrite_locked(struct content *c, int (*fill)(void *, uint8_t *, size_t, uint64_t),
+			    void *context, struct error *err)
+{
+	struct region *fresh;
+	int r = edits_new_region(c->model, c->tensor, true, &fresh, err);
+
+	if (r < 0)
+		return r;
+	r = fill_region(fresh, fill, context);
+	if (r < 0)
+		error_set(err, r, "work folder: %s", strerror(-r));
+	else
+		r = adopt_region(c, fresh, err);
+	if (r < 0)
+		edits_drop(c->model, fresh);
+	return r;
+}
+
+int content_overwrite(struct model *m, struct tensor *t,
+		      int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at), void *context,
+		      struct error *err)
+{
+	int r = content_editable(m, t, err);
+	struct content *c;
+
+	if (r < 0)
+		return r;
+	c = content_get(m, t);
+	if (!c)
+		return -ENOMEM;
+	content_lock_for_edit(c);
+	r = overwrite_locked(c, fill, context, err);
 	content_unlock(c);
 	content_put(c);
 	return r;

@@ -13,6 +13,7 @@
 
 #include "codec/data_file.h"
 #include "codec/slices.h"
+#include "codec/swap.h"
 
 enum piece_type { PIECE_BASE, PIECE_REGION, PIECE_ZEROS };
 
@@ -189,10 +190,19 @@ static int gather_piece(void *context, struct content *c, const struct piece *p)
 	return r;
 }
 
+/* What was written by a big-endian machine is shown in our order: its bytes cannot be handed over
+ * as they lie. */
+static uint32_t swap_width(const struct content *c)
+{
+	uint32_t width = c->model->big_endian ? dtype_swap_size(c->tensor->dtype) : 0;
+
+	return width > 1 ? width : 0;
+}
+
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max)
 {
 	struct gather g = {iov, 0, max};
-	int r = walk(c, offset, n, gather_piece, &g);
+	int r = swap_width(c) ? -E2BIG : walk(c, offset, n, gather_piece, &g);
 
 	return r < 0 ? r : g.n;
 }
@@ -309,10 +319,29 @@ static int copy_piece(void *context, struct content *c, const struct piece *p)
 	return r;
 }
 
+/* Copies whole elements, which are then swapped, to a place of their own. */
+static int copy_swapped(struct content *c, uint64_t offset, size_t n, uint8_t *to, uint32_t width,
+			struct error *err)
+{
+	uint64_t first = offset / width * width, end = (offset + n + width - 1) / width * width;
+	cleanup_free uint8_t *bytes = malloc(end - first);
+	struct copy copy = {bytes, false, err};
+	int r = bytes ? walk(c, first, end - first, copy_piece, &copy) : -ENOMEM;
+
+	if (r == 0)
+		swap_bytes(bytes, end - first, width);
+	if (r == 0)
+		memcpy(to, bytes + (offset - first), n);
+	return r;
+}
+
 int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to, struct error *err)
 {
 	struct copy copy = {to, false, err};
+	uint32_t width = swap_width(c);
 
+	if (width)
+		return copy_swapped(c, offset, n, to, width, err);
 	return walk(c, offset, n, copy_piece, &copy);
 }
 

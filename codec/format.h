@@ -10,6 +10,13 @@
 struct stage;
 struct staged;
 
+/*
+ * What decode_all() tells: a tensor that is stored and its bytes, or r and why it has none. t is
+ * NULL where a file has a fault that belongs to none.
+ */
+typedef void decoded_visitor(void *context, const struct tensor *t, struct span bytes, int r,
+			     const struct error *why);
+
 struct format {
 	const char *name; /* as model.json says it */
 	/*
@@ -24,9 +31,17 @@ struct format {
 	 * format is read-only.
 	 */
 	int (*save)(struct model *m, struct stage *stage, struct error *err);
+	/*
+	 * Adds the content of a tensor, whose values are no range of bytes in a shard: tensor_size()
+	 * bytes; of strings the stored form (codec/stored.h). -EIO: damaged, and out is to be
+	 * dropped. -ESTALE. NULL: the tensors are ranges of bytes.
+	 */
+	int (*decode)(struct model *m, const struct tensor *t, struct buf *out, struct error *err);
+	/* With decode: all tensors that are stored, hidden ones, and each file is read once. -ENOMEM. */
+	int (*decode_all)(struct model *m, decoded_visitor *visit, void *context);
 };
 
-extern const struct format format_bundle, format_saved_model;
+extern const struct format format_bundle, format_saved_model, format_v1;
 
 /*
  * Loads the bundle with that prefix (relative to the root) into the model: tensors, shards,

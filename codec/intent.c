@@ -105,7 +105,7 @@ static bool is_of_model(const struct model *m, const char *name)
 /* The name of a record, to be freed; NULL if it is none of the model's, or without memory. */
 static char *take_name(const struct model *m, ProtobufCBinaryData name)
 {
-	cleanup_free char *path = strndup((const char *)name.data, name.len);
+	cleanup_free char *path = name.len ? strndup((const char *)name.data, name.len) : NULL;
 
 	return path && strlen(path) == name.len && is_of_model(m, path) ? steal_pointer(path)
 									: NULL;

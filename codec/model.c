@@ -11,6 +11,7 @@
 static const struct format *const formats[] = {
 	&format_saved_model,
 	&format_bundle,
+	&format_v1,
 };
 
 static const struct format *best_format(const struct place *place)

@@ -33,9 +33,9 @@ static void match_tensors(struct matches *m, const struct branch *b)
 	}
 }
 
-static node_id find_file(const struct view *v, struct span path)
+static node_id find_file(struct view *v, struct span path)
 {
-	node_id id = tree_walk(v->tree, NODE_ROOT, path);
+	node_id id = view_walk(v, path);
 	struct node n;
 
 	return id && tree_get(v->tree, id, &n) && n.type == NODE_FILE ? id : NODE_NONE;
@@ -59,7 +59,7 @@ static void list_matches(const struct matches *m)
 	}
 }
 
-static node_id find(const struct view *v, const char *name)
+static node_id find(struct view *v, const char *name)
 {
 	struct matches m = {.view = v, .name = span_str(name)};
 	cleanup_buf struct buf path = {0};

@@ -18,6 +18,7 @@ struct grower {
 	struct view *view;
 	struct branch *branch; /* NULL for the mount's own files */
 	node_id root;
+	const char *lazy; /* of the kinds that grow now; NULL: of those that always do */
 	size_t folders_left;
 	unsigned long hidden; /* things that could not be shown */
 };
@@ -119,7 +120,7 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 	if (!id)
 		hide(g, kind, object, r < 0 ? strerror(-r) : "no room in the tree");
 	if (k->of == THING_TENSOR)
-		g->branch->tensor_nodes[object] = id;
+		(k->lazy ? g->branch->npy_nodes : g->branch->tensor_nodes)[object] = id;
 	return 0;
 }
 
@@ -138,7 +139,9 @@ static size_t count_things(const struct grower *g, enum thing of)
 static int grow_all(struct grower *g)
 {
 	for (uint8_t kind = 0; kind < kind_count; kind++) {
-		size_t n = count_things(g, kinds[kind]->of);
+		const char *lazy = kinds[kind]->lazy;
+		bool now = lazy == g->lazy || (lazy && g->lazy && strcmp(lazy, g->lazy) == 0);
+		size_t n = now ? count_things(g, kinds[kind]->of) : 0;
 
 		for (uint32_t object = 0; object < n; object++) {
 			int r = grow_one(g, kind, object);
@@ -218,6 +221,16 @@ static int list_assets(struct grower *g, const char *folder, int depth)
 
 /* ---- a branch, the mount ---- */
 
+/* A folder that is filled when somebody looks: until then its node says so. */
+static int add_lazy(struct grower *g, const char *name)
+{
+	node_id id = add_folder(g, g->root, span_str(name));
+
+	if (id)
+		tree_set_object(g->view->tree, id, 1);
+	return id ? 0 : -ENOMEM;
+}
+
 static int add_folders(struct grower *g)
 {
 	const struct model *m = g->branch->model;
@@ -233,17 +246,28 @@ static int add_folders(struct grower *g)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (folders[i].there && !add_folder(g, g->root, span_str(folders[i].name)))
 			return -ENOMEM;
-	return 0;
+	return m->n_variables ? add_lazy(g, "npy") : 0;
+}
+
+static struct grower grower_of(struct view *v, struct branch *b)
+{
+	return (struct grower){
+		.view = v,
+		.branch = b,
+		.root = b ? b->root : NODE_ROOT,
+		.folders_left = FOLDERS_FLOOR + (b ? FOLDERS_PER_TENSOR * b->model->n_tensors : 0),
+	};
 }
 
 int grow_branch(struct view *v, struct branch *b)
 {
 	const struct model *m = b->model;
-	struct grower g = {v, b, b->root, FOLDERS_FLOOR + FOLDERS_PER_TENSOR * m->n_tensors, 0};
+	struct grower g = grower_of(v, b);
 	int r;
 
 	b->tensor_nodes = calloc(m->n_tensors + 1, sizeof(*b->tensor_nodes));
-	if (!b->tensor_nodes)
+	b->npy_nodes = calloc(m->n_tensors + 1, sizeof(*b->npy_nodes));
+	if (!b->tensor_nodes || !b->npy_nodes)
 		return -ENOMEM;
 	r = add_folders(&g);
 	if (r == 0 && m->has_assets)
@@ -253,9 +277,17 @@ int grow_branch(struct view *v, struct branch *b)
 	return r < 0 ? r : grow_all(&g);
 }
 
+int grow_folder(struct view *v, struct branch *b, const char *name)
+{
+	struct grower g = grower_of(v, b);
+
+	g.lazy = name;
+	return grow_all(&g);
+}
+
 int grow_mount(struct view *v)
 {
-	struct grower g = {v, NULL, NODE_ROOT, 1, 0};
+	struct grower g = grower_of(v, NULL);
 
 	return grow_all(&g);
 }

@@ -6,6 +6,8 @@
 
 /* Adds all that is to be seen of the branch's model. -ENOMEM. */
 int grow_branch(struct view *v, struct branch *b);
+/* Adds what a folder of that name, which is made when somebody looks, has in it. -ENOMEM. */
+int grow_folder(struct view *v, struct branch *b, const char *name);
 /* Adds the folder .weightfs. -ENOMEM. */
 int grow_mount(struct view *v);
 

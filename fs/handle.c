@@ -169,23 +169,21 @@ static int read_content(struct handle *h, uint64_t offset, size_t size, struct r
 	return r;
 }
 
-static int read_text(struct handle *h, uint64_t offset, size_t size, struct reading *ret)
+static int read_text(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
+		     struct error *err)
 {
 	uint8_t *buffer = thread_buffer();
-	const uint8_t *p = NULL;
-	ssize_t n;
+	int r;
 
 	if (!buffer)
 		return -ENOMEM;
 	text_hold(h->text);
-	n = text_read(h->text, offset, size, buffer, &p);
-	if (n < 0) {
+	r = text_read(h->text, offset, size, buffer, ret->pieces, HANDLE_PIECES, err);
+	if (r < 0)
 		text_let_go(h->text);
-		return (int)n;
-	}
-	ret->text = h->text;
-	ret->pieces[0] = (struct iovec){(void *)(uintptr_t)p, (size_t)n};
-	return n > 0;
+	else
+		ret->text = h->text;
+	return r;
 }
 
 int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *ret,
@@ -198,7 +196,7 @@ int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *
 	if (h->content)
 		return read_content(h, offset, size, ret, err);
 	if (h->text)
-		return read_text(h, offset, size, ret);
+		return read_text(h, offset, size, ret, err);
 	return read_asset(h, offset, size, &ret->pieces[0]);
 }
 

@@ -42,7 +42,7 @@ enum content_outcome handle_close(struct handle *h);
 /* The bytes of one answer. */
 struct reading {
 	struct iovec pieces[HANDLE_PIECES];
-	/* What must not go before they were handed over; one of them, or none. */
+	/* What must not go before they were handed over: one of these, or none. */
 	struct content *content;
 	struct text *text;
 };

@@ -46,6 +46,12 @@ struct kind {
 	/* Makes a text that somebody wrote the edit of the thing. -EINVAL: it is not acceptable. */
 	int (*accept)(const struct showing *s, struct span text, struct error *err);
 	bool live; /* the text changes by itself: it is never cached */
+	/* The bytes of the tensor follow the text, which is their header and cannot change. */
+	bool tail;
+	/* The same as accept(), for a text with a tail: of size bytes, in a file. */
+	int (*accept_file)(const struct showing *s, int fd, uint64_t size, struct error *err);
+	/* The folder in which the kind shows all of its things: it is made when somebody looks. */
+	const char *lazy;
 };
 
 /* The list; a node's kind is an index into it. kind_count of them. */
@@ -53,6 +59,7 @@ extern const struct kind *const kinds[];
 extern const size_t kind_count;
 
 extern const struct kind kind_raw, kind_strings;			    /* kind_tensor.c */
+extern const struct kind kind_npy;					    /* kind_npy.c */
 extern const struct kind kind_signature, kind_config;			    /* kind_document.c */
 extern const struct kind kind_model_json, kind_tensors_tsv;		    /* kind_model.c */
 extern const struct kind kind_asset;					    /* kind_asset.c */

@@ -261,8 +261,10 @@ static void discard(struct committer *k)
 	discard_all(s->view, &changed, &n);
 	gate_open(&s->gate);
 	edit_resume(s);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		notify_changed(s->notifier, changed[i]);
+		notify_twin(s, changed[i], 0, 0);
+	}
 	free(changed);
 	tell(k->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
 	     n == 1 ? "" : "s", EXIT_FINE);

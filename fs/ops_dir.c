@@ -13,8 +13,10 @@ static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct view *v = session_of(req)->view;
 	struct fuse_entry_param e = {.entry_timeout = forever};
-	node_id id = tree_find(v->tree, (node_id)parent, span_str(name));
+	node_id id;
 
+	view_look(v, (node_id)parent);
+	id = tree_find(v->tree, (node_id)parent, span_str(name));
 	if (id && entry_fill(v, id, &e))
 		tree_remember(v->tree, id, 1);
 	fuse_reply_entry(req, &e); /* inode 0: the name is not there, and that is kept too */
@@ -38,6 +40,7 @@ static void opendir_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node n;
 
+	view_look(session_of(req)->view, (node_id)ino);
 	if (!tree_get(session_of(req)->view->tree, (node_id)ino, &n)) {
 		fuse_reply_err(req, ENOENT);
 		return;

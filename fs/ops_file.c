@@ -112,6 +112,7 @@ static void do_write(struct edit_call *call)
 	ssize_t n = handle_write(h, call->bytes, call->size, (uint64_t)call->offset, &err);
 
 	if (n >= 0) {
+		notify_twin(s, (node_id)call->ino, (uint64_t)call->offset, (uint64_t)n);
 		fuse_reply_write(call->req, (size_t)n);
 		return;
 	}
@@ -148,7 +149,9 @@ static void do_flush(struct edit_call *call)
 	/* A text is shown as it is understood, which may not be as it was written. */
 	if (r == CONTENT_ACCEPTED && h->text)
 		notify_changed(s->notifier, (node_id)call->ino);
-	if (r < 0)
+	if (r == CONTENT_ACCEPTED)
+		notify_twin(s, (node_id)call->ino, 0, 0);
+	if (r < 0 && r != -EINVAL) /* a draft that is not acceptable is logged when it goes */
 		log_refusal(s->view, (node_id)call->ino, &err);
 	notify_reply(s->notifier, call->req, r < 0 ? r : 0);
 }
@@ -173,6 +176,8 @@ static void do_release(struct edit_call *call)
 
 	if (outcome == CONTENT_DROPPED || (outcome == CONTENT_ACCEPTED && text))
 		notify_changed(s->notifier, (node_id)call->ino);
+	if (outcome == CONTENT_ACCEPTED)
+		notify_twin(s, (node_id)call->ino, 0, 0);
 	free(file);
 	fuse_reply_err(call->req, 0);
 }

@@ -4,8 +4,9 @@
 
 struct post {
 	struct post *next;
-	node_id node;	/* whose pages are wrong; or */
-	fuse_req_t req; /* what is to be answered */
+	node_id node;	    /* whose pages are wrong, */
+	off_t offset, size; /* from where on, and how many bytes (0: all); or */
+	fuse_req_t req;	    /* what is to be answered */
 	int code;
 };
 
@@ -40,7 +41,7 @@ static void deliver(struct notifier *n, const struct post *p)
 	if (p->req)
 		fuse_reply_err(p->req, -p->code);
 	else
-		fuse_lowlevel_notify_inval_inode(n->fuse, p->node, 0, 0);
+		fuse_lowlevel_notify_inval_inode(n->fuse, p->node, p->offset, p->size);
 }
 
 static void *notifier_main(void *context)
@@ -114,6 +115,21 @@ static bool post(struct notifier *n, const struct post *what)
 void notify_changed(struct notifier *n, node_id node)
 {
 	if (!post(n, &(struct post){.node = node}))
+		log_line("no memory: the kernel may show old bytes");
+}
+
+void notify_twin(struct session *s, node_id node, uint64_t offset, uint64_t size)
+{
+	struct post p = {.size = (off_t)size};
+	struct node twin;
+	int64_t shift;
+
+	p.node = view_twin(s->view, node, &shift);
+	if (!p.node || !tree_get(s->view->tree, p.node, &twin) || !twin.known)
+		return;
+	if (size && (int64_t)offset + shift > 0)
+		p.offset = (off_t)((int64_t)offset + shift);
+	if (!post(s->notifier, &p))
 		log_line("no memory: the kernel may show old bytes");
 }
 

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include "codec/npy.h"
+
 static const uint64_t text_max = 1 << 30;
 
 static struct showing showing_of(const struct text *t)
@@ -28,10 +30,19 @@ static struct text *find(struct view *v, node_id id)
 
 static void text_free(struct text *t)
 {
+	if (t->tail)
+		content_close(t->tail, false, NULL);
 	close_pointer(&t->draft);
 	buf_release(&t->shown);
 	pthread_rwlock_destroy(&t->lock);
 	free(t);
+}
+
+static int open_tail(struct text *t, struct error *err)
+{
+	struct model *m = view_branch(t->view, &t->what)->model;
+
+	return content_open(m, &m->tensors[t->what.object], false, &t->tail, err);
 }
 
 static struct text *text_new(struct view *v, node_id id, const struct node *n, struct error *err,
@@ -45,6 +56,8 @@ static struct text *text_new(struct view *v, node_id id, const struct node *n, s
 	*t = (struct text){.view = v, .node = id, .what = *n, .draft = -1};
 	pthread_rwlock_init(&t->lock, NULL);
 	*ret_error = view_render(v, n, &t->shown, err);
+	if (*ret_error == 0 && kinds[n->kind]->tail)
+		*ret_error = open_tail(t, err);
 	if (*ret_error == 0)
 		return t;
 	text_free(t);
@@ -141,10 +154,14 @@ void text_hold(struct text *t)
 	t->refs++;
 	pthread_mutex_unlock(&t->view->lock);
 	pthread_rwlock_rdlock(&t->lock);
+	if (t->tail)
+		content_hold(t->tail);
 }
 
 void text_let_go(struct text *t)
 {
+	if (t->tail)
+		content_let_go(t->tail);
 	pthread_rwlock_unlock(&t->lock);
 	put(t);
 }
@@ -160,36 +177,88 @@ bool text_draft_size(struct view *v, node_id id, uint64_t *ret)
 	has = t->draft >= 0;
 	if (has)
 		*ret = t->size;
-	text_let_go(t);
+	pthread_rwlock_unlock(&t->lock);
+	put(t);
 	return has;
 }
 
 /* ---- reading ---- */
 
-ssize_t text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer,
-		  const uint8_t **ret)
+/* The bytes of the whole, without a draft. */
+static uint64_t whole_size(const struct text *t)
 {
-	uint64_t end = t->draft >= 0 ? t->size : t->shown.n;
-	int r = 0;
+	return t->shown.n + (t->tail ? tensor_size(t->tail->tensor) : 0);
+}
+
+/* Bytes of the tail as they are accepted, whatever draft there is in the other view. */
+static int read_tail(struct text *t, uint64_t offset, size_t size, uint8_t *buffer,
+		     struct iovec *pieces, int max, struct error *err)
+{
+	int r = content_read(t->tail, offset, size, pieces, max);
+
+	if (r != -E2BIG)
+		return r;
+	pieces[0] = (struct iovec){buffer, size};
+	r = content_copy_locked(t->tail, offset, size, buffer, err);
+	return r < 0 ? r : 1;
+}
+
+static int read_shown(struct text *t, uint64_t offset, size_t size, uint8_t *buffer,
+		      struct iovec *pieces, int max, struct error *err)
+{
+	size_t head = offset < t->shown.n ? t->shown.n - (size_t)offset : 0;
+	int n = 0, r;
+
+	head = head < size ? head : size;
+	if (head)
+		pieces[n++] = (struct iovec){t->shown.p + offset, head};
+	if (size == head)
+		return n;
+	r = read_tail(t, offset + head - t->shown.n, size - head, buffer, pieces + n, max - n, err);
+	return r < 0 ? r : n + r;
+}
+
+int text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer, struct iovec *pieces,
+	      int max, struct error *err)
+{
+	uint64_t end = t->draft >= 0 ? t->size : whole_size(t);
+	int r;
 
 	if (offset >= end)
 		return 0;
 	if (size > end - offset)
 		size = (size_t)(end - offset);
-	if (t->draft >= 0) {
-		r = read_at(t->draft, buffer, size, offset);
-		*ret = buffer;
-	} else {
-		*ret = t->shown.p + offset;
-	}
-	return r < 0 ? r : (ssize_t)size;
+	if (t->draft < 0)
+		return read_shown(t, offset, size, buffer, pieces, max, err);
+	r = read_at(t->draft, buffer, size, offset);
+	pieces[0] = (struct iovec){buffer, size};
+	return r < 0 ? r : 1;
 }
 
 /* ---- editing ---- */
 
+/* Copies the first `keep` bytes of the tail behind the header. */
+static int copy_tail(struct text *t, int fd, uint64_t keep, struct error *err)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *part = malloc(PART);
+	int r = part ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0; at < keep && r == 0;) {
+		size_t n = keep - at < PART ? (size_t)(keep - at) : PART;
+
+		r = content_copy(t->tail, at, n, part, err);
+		if (r == 0)
+			r = write_at(fd, part, n, t->shown.n + at);
+		at += n;
+	}
+	return r;
+}
+
 /* Begins a draft, with the first `keep` bytes of what is shown. The lock is held for writing. */
 static int begin(struct text *t, uint64_t keep, struct error *err)
 {
+	uint64_t head, whole = whole_size(t);
 	int fd, r;
 
 	if (t->draft >= 0)
@@ -197,8 +266,11 @@ static int begin(struct text *t, uint64_t keep, struct error *err)
 	fd = edits_scratch(view_branch(t->view, &t->what)->model, err);
 	if (fd < 0)
 		return fd;
-	keep = keep < t->shown.n ? keep : t->shown.n;
-	r = write_at(fd, t->shown.p, (size_t)keep, 0);
+	keep = keep < whole ? keep : whole;
+	head = keep < t->shown.n ? keep : t->shown.n;
+	r = write_at(fd, t->shown.p, (size_t)head, 0);
+	if (r == 0 && keep > head)
+		r = copy_tail(t, fd, keep - head, err);
 	if (r < 0) {
 		close(fd);
 		return error_set(err, r, "work folder: %s", strerror(-r));
@@ -209,42 +281,91 @@ static int begin(struct text *t, uint64_t keep, struct error *err)
 	return 0;
 }
 
-ssize_t text_write(struct text *t, const void *bytes, size_t n, uint64_t offset, struct error *err)
+static uint64_t size_max(const struct text *t)
+{
+	/* A file that somebody else made may have a longer header. */
+	return t->tail ? tensor_size(t->tail->tensor) + NPY_HEADER_MAX : text_max;
+}
+
+static int write_draft(struct text *t, const void *bytes, size_t n, uint64_t offset,
+		       struct error *err)
 {
 	int r;
 
-	if (offset >= text_max || n > text_max - offset)
-		return error_set(err, -EFBIG, "a text of over 1 GiB");
-	pthread_rwlock_wrlock(&t->lock);
+	if (offset >= size_max(t) || n > size_max(t) - offset)
+		return error_set(err, -EFBIG, "%llu bytes are all that there is room for",
+				 (unsigned long long)size_max(t));
 	r = begin(t, UINT64_MAX, err);
-	if (r == 0) {
-		r = write_at(t->draft, bytes, n, offset);
-		if (r < 0)
-			error_set(err, r, "work folder: %s", strerror(-r));
-	}
-	if (r == 0) {
-		t->written = true;
-		if (t->size < offset + n)
-			t->size = offset + n;
+	if (r < 0)
+		return r;
+	r = write_at(t->draft, bytes, n, offset);
+	if (r < 0)
+		return error_set(err, r, "work folder: %s", strerror(-r));
+	t->written = true;
+	if (t->size < offset + n)
+		t->size = offset + n;
+	return 0;
+}
+
+/* In place: what is header must stay as it is, the rest goes to the tensor. */
+static ssize_t write_tail(struct text *t, const uint8_t *bytes, size_t n, uint64_t offset,
+			  struct error *err)
+{
+	size_t head = offset < t->shown.n ? t->shown.n - (size_t)offset : 0;
+	ssize_t put = 0;
+
+	head = head < n ? head : n;
+	if (head && memcmp(t->shown.p + offset, bytes, head) != 0)
+		return error_set(err, -EINVAL,
+				 "the header of an .npy cannot be changed in place; write the file "
+				 "anew");
+	if (n > head)
+		put = content_write(t->tail, bytes + head, n - head, offset + head - t->shown.n,
+				    err);
+	return put < 0 ? put : (ssize_t)head + put;
+}
+
+ssize_t text_write(struct text *t, const void *bytes, size_t n, uint64_t offset, struct error *err)
+{
+	ssize_t r;
+
+	pthread_rwlock_wrlock(&t->lock);
+	if (t->tail && t->draft < 0) {
+		r = write_tail(t, bytes, n, offset, err);
+	} else {
+		r = write_draft(t, bytes, n, offset, err);
+		if (r == 0)
+			r = (ssize_t)n;
 	}
 	pthread_rwlock_unlock(&t->lock);
-	return r < 0 ? r : (ssize_t)n;
+	return r;
+}
+
+static int truncate_locked(struct text *t, uint64_t size, struct error *err)
+{
+	int r;
+
+	if (size > size_max(t))
+		return error_set(err, -EFBIG, "%llu bytes are all that there is room for",
+				 (unsigned long long)size_max(t));
+	if (t->draft < 0 && size == whole_size(t))
+		return 0;
+	r = begin(t, size, err);
+	if (r < 0)
+		return r;
+	if (ftruncate(t->draft, (off_t)size) < 0)
+		return error_errno(err, "work folder");
+	t->size = size;
+	t->written |= size > 0;
+	return 0;
 }
 
 int text_truncate(struct text *t, uint64_t size, struct error *err)
 {
 	int r;
 
-	if (size > text_max)
-		return error_set(err, -EFBIG, "a text of over 1 GiB");
 	pthread_rwlock_wrlock(&t->lock);
-	r = begin(t, size, err);
-	if (r == 0 && ftruncate(t->draft, (off_t)size) < 0)
-		r = error_errno(err, "work folder");
-	if (r == 0) {
-		t->size = size;
-		t->written |= size > 0;
-	}
+	r = truncate_locked(t, size, err);
 	pthread_rwlock_unlock(&t->lock);
 	return r;
 }
@@ -255,16 +376,23 @@ static void drop(struct text *t)
 	t->draft = -1;
 }
 
+static int accept_text(struct text *t, const struct showing *s, struct error *err)
+{
+	cleanup_buf struct buf text = {0};
+	uint8_t *p = buf_extend(&text, (size_t)t->size);
+	int r = p ? read_at(t->draft, p, text.n, 0) : -ENOMEM;
+
+	return r < 0 ? r : kind_of(t)->accept(s, buf_span(&text), err);
+}
+
 /* The draft becomes the text, as its kind renders it. The lock is held for writing. */
 static int accept_draft(struct text *t, struct error *err)
 {
 	struct showing s = showing_of(t);
-	cleanup_buf struct buf text = {0}, fresh = {0};
-	uint8_t *p = buf_extend(&text, (size_t)t->size);
-	int r = p ? read_at(t->draft, p, text.n, 0) : -ENOMEM;
+	cleanup_buf struct buf fresh = {0};
+	int r = t->tail ? kind_of(t)->accept_file(&s, t->draft, t->size, err)
+			: accept_text(t, &s, err);
 
-	if (r == 0)
-		r = kind_of(t)->accept(&s, buf_span(&text), err);
 	if (r == 0)
 		r = view_render(t->view, &t->what, &fresh, err);
 	if (r < 0)

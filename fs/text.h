@@ -7,6 +7,9 @@
  * Whether it is acceptable is for its kind to say; an empty draft that nobody has written to yet
  * is not judged before that last handle goes (shells make such a one before they write).
  *
+ * A text may be the header of a tensor, whose bytes follow it (an .npy). Then, without a draft,
+ * writing goes to the tensor in place, and the header can only be written as it is.
+ *
  * The functions lock by themselves, but for text_read().
  */
 #ifndef FS_TEXT_H
@@ -24,10 +27,11 @@ struct text {
 	struct node what;	/* a copy of the node */
 	unsigned refs, writers; /* under the view's lock */
 	pthread_rwlock_t lock;
-	struct buf shown; /* what was accepted last */
-	int draft;	  /* -1: there is none */
-	uint64_t size;	  /* of the draft */
-	bool written;	  /* to the draft, since it began */
+	struct buf shown;     /* what was accepted last */
+	struct content *tail; /* what follows it; or NULL */
+	int draft;	      /* -1: there is none */
+	uint64_t size;	      /* of the draft */
+	bool written;	      /* to the draft, since it began */
 };
 
 /*
@@ -46,13 +50,16 @@ enum content_outcome text_close(struct text *t, bool for_write, struct error *er
 void text_hold(struct text *t);
 void text_let_go(struct text *t);
 /*
- * The bytes at offset, at most size: as a pointer into what is shown, or read into buffer. The
- * number of bytes, 0 at the end. The text is held.
+ * The bytes at offset, at most size: the number of pieces, 0 at the end. Some may be read into
+ * buffer, which has room for size bytes. The text is held.
  */
-ssize_t text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer,
-		  const uint8_t **ret);
+int text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer, struct iovec *pieces,
+	      int max, struct error *err);
 
-/* n, or -errno: -EFBIG over 1 GiB, -ENOSPC and the like. */
+/*
+ * How many of n bytes were written, or -errno: -EFBIG over 1 GiB (with a tail: over its size),
+ * -EINVAL: another header, -ENOSPC and the like.
+ */
 ssize_t text_write(struct text *t, const void *bytes, size_t n, uint64_t offset, struct error *err);
 int text_truncate(struct text *t, uint64_t size, struct error *err);
 /* Judges a draft: CONTENT_ACCEPTED, CONTENT_SAME (there is none), or why not (-EINVAL). */

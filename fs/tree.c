@@ -190,6 +190,13 @@ int tree_rename(struct tree *t, node_id id, struct span name)
 	return copy.p ? 0 : -ENOMEM;
 }
 
+void tree_set_object(struct tree *t, node_id id, uint32_t object)
+{
+	pthread_mutex_lock(&t->lock);
+	t->nodes[id].object = object;
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* The child behind a position. Usually the listing goes on where it stopped. */
 static node_id next_locked(struct tree *t, node_id folder, uint32_t position)
 {

@@ -57,6 +57,7 @@ node_id tree_find(struct tree *t, node_id folder, struct span name);
 bool tree_get(struct tree *t, node_id id, struct node *ret);
 /* Gives a node another name in its folder. -ENOMEM. */
 int tree_rename(struct tree *t, node_id id, struct span name);
+void tree_set_object(struct tree *t, node_id id, uint32_t object);
 /* The child that comes next behind a position (0: the first), or NODE_NONE. */
 node_id tree_next(struct tree *t, node_id folder, uint32_t position, struct node *ret);
 /* How many nodes there are, the root included. */

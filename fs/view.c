@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "codec/content.h"
+#include "codec/npy.h"
 #include "fs/grow.h"
 #include "fs/log.h"
 #include "fs/text.h"
@@ -14,6 +15,7 @@ struct view *view_new(void)
 	if (!v)
 		return NULL;
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_mutex_init(&v->growing, NULL);
 	v->uid = geteuid();
 	v->gid = getegid();
 	v->umask = umask(0);
@@ -30,6 +32,7 @@ static void branch_free(struct branch *b)
 		free(b->files[i]);
 	free(b->files);
 	free(b->tensor_nodes);
+	free(b->npy_nodes);
 	free(b->sizes);
 	free(b);
 }
@@ -45,6 +48,7 @@ struct view *view_free(struct view *v)
 	buf_release(&v->dropped);
 	buf_release(&v->last_commit);
 	pthread_mutex_destroy(&v->lock);
+	pthread_mutex_destroy(&v->growing);
 	free(v);
 	return NULL;
 }
@@ -68,6 +72,54 @@ int view_add_model(struct view *v, struct model *model)
 int view_add_control(struct view *v)
 {
 	return grow_mount(v);
+}
+
+void view_look(struct view *v, node_id folder)
+{
+	struct node n;
+
+	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER || !n.object)
+		return;
+	pthread_mutex_lock(&v->growing);
+	if (tree_get(v->tree, folder, &n) && n.object) {
+		if (grow_folder(v, view_branch(v, &n), n.name) < 0)
+			log_line("%s: no memory to show it", n.name);
+		tree_set_object(v->tree, folder, 0);
+	}
+	pthread_mutex_unlock(&v->growing);
+}
+
+node_id view_walk(struct view *v, struct span path)
+{
+	node_id id = NODE_ROOT;
+
+	while (path.n && id) {
+		const uint8_t *slash = memchr(path.p, '/', path.n);
+		size_t n = slash ? (size_t)(slash - path.p) : path.n;
+
+		view_look(v, id);
+		id = tree_find(v->tree, id, span_first(path, n));
+		path = span_skip(path, slash ? n + 1 : n);
+	}
+	return id;
+}
+
+node_id view_twin(struct view *v, node_id id, int64_t *ret_shift)
+{
+	cleanup_buf struct buf header = {0};
+	struct branch *b;
+	struct node n;
+	bool npy;
+
+	if (!tree_get(v->tree, id, &n) || n.type != NODE_FILE || kinds[n.kind]->of != THING_TENSOR)
+		return NODE_NONE;
+	b = view_branch(v, &n);
+	npy = kinds[n.kind]->tail;
+	if (!b->npy_nodes[n.object])
+		return NODE_NONE;
+	npy_header(b->model->tensors[n.object].dtype, &b->model->tensors[n.object].shape, &header);
+	*ret_shift = npy ? -(int64_t)header.n : (int64_t)header.n;
+	return npy ? b->tensor_nodes[n.object] : b->npy_nodes[n.object];
 }
 
 struct branch *view_branch(const struct view *v, const struct node *n)
@@ -207,6 +259,7 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 	const struct kind *k = kinds[n->kind];
 	struct branch *b = view_branch(v, n);
 	struct stat real;
+	uint64_t draft;
 
 	if (k->of != THING_VIEW && b->model->n_base)
 		st->st_mtim = from_nanoseconds(b->model->base[0].id.mtime);
@@ -214,7 +267,11 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
-	if (k->render)
+	if (k->tail && text_draft_size(v, id, &draft))
+		st->st_size = (off_t)draft;
+	else if (k->tail)
+		st->st_size = (off_t)(text_size(v, id, n) + tensor_size(view_tensor(v, n)));
+	else if (k->render)
 		st->st_size = (off_t)text_size(v, id, n);
 	if (k->of == THING_FILE &&
 	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0) {

@@ -19,6 +19,7 @@ struct branch {
 	uint16_t number; /* in the view */
 	node_id root;
 	node_id *tensor_nodes; /* of model->tensors[i]; NODE_NONE: not shown */
+	node_id *npy_nodes;    /* likewise, below npy/; all NODE_NONE until somebody looks there */
 	char **files;	       /* paths of assets, relative to the model's root */
 	size_t n_files, files_capacity;
 	uint64_t *sizes; /* of rendered texts, and 1, by node; 0: not known yet. NULL at first */
@@ -34,11 +35,12 @@ struct view {
 	mode_t umask;
 	struct timespec mounted;
 	struct recovery recovery;
-	pthread_mutex_t lock;	/* all below, and the branches' sizes */
-	struct text *texts;	/* that are open (fs/text.h) */
-	struct buf dropped;	/* drafts that were not accepted: path NUL why NUL */
-	struct buf last_commit; /* when and how it went; empty: there was none */
-	bool commit_failed;	/* the last one */
+	pthread_mutex_t growing; /* folders that are made when somebody looks */
+	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
+	struct text *texts;	 /* that are open (fs/text.h) */
+	struct buf dropped;	 /* drafts that were not accepted: path NUL why NUL */
+	struct buf last_commit;	 /* when and how it went; empty: there was none */
+	bool commit_failed;	 /* the last one */
 };
 
 /* An empty view. NULL without memory. */
@@ -54,6 +56,18 @@ int view_add_control(struct view *v);
 
 /* What stat(2) says of a node. False: there is none. */
 bool view_stat(struct view *v, node_id id, struct stat *ret);
+/*
+ * Fills a folder that is made when somebody looks, if that was not done yet. To be called before
+ * its names are asked for.
+ */
+void view_look(struct view *v, node_id folder);
+/* The node at a path from the root of the mount, or NODE_NONE. */
+node_id view_walk(struct view *v, struct span path);
+/*
+ * The other file that shows the bytes of a tensor's node, and how much further behind they begin
+ * there; NODE_NONE if there is none.
+ */
+node_id view_twin(struct view *v, node_id id, int64_t *ret_shift);
 /* The branch and the kind of a file's node. */
 struct branch *view_branch(const struct view *v, const struct node *n);
 /* The tensor whose bytes a node shows, or NULL. */

@@ -112,6 +112,18 @@ TEST(names_that_lead_elsewhere)
 	model_free(m);
 }
 
+/* An empty field points nowhere when it is unpacked. */
+TEST(no_name)
+{
+	struct model *m = saved_model();
+	struct error err = {0};
+
+	assert_int_equal(read_name(m, (struct span){0}, WEIGHTFS__INTENT__STEP__KIND__REMOVE, "",
+				   &err),
+			 -EBADMSG);
+	model_free(m);
+}
+
 /* What stands behind a NUL would be lost on the way to the system. */
 TEST(names_with_nul)
 {
@@ -185,8 +197,11 @@ TEST(replaced_by_content)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_of_the_model),  cmocka_unit_test(names_that_lead_elsewhere),
-		cmocka_unit_test(names_with_nul),      cmocka_unit_test(staged_files),
+		cmocka_unit_test(names_of_the_model),
+		cmocka_unit_test(names_that_lead_elsewhere),
+		cmocka_unit_test(no_name),
+		cmocka_unit_test(names_with_nul),
+		cmocka_unit_test(staged_files),
 		cmocka_unit_test(replaced_by_content),
 	};
 
