@@ -1,7 +1,9 @@
 #include "fs/handle.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "fs/beneath.h"
 
@@ -114,13 +116,29 @@ enum content_outcome handle_close(struct handle *h)
 	return outcome;
 }
 
+static pthread_key_t buffer_key;
+
+static void make_buffer_key(void)
+{
+	if (pthread_key_create(&buffer_key, free) != 0)
+		abort();
+}
+
 /* A buffer that is kept as long as the thread: memory that comes and goes is slow. */
 static uint8_t *thread_buffer(void)
 {
-	static _Thread_local uint8_t *buffer;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	uint8_t *buffer;
 
-	if (!buffer)
-		buffer = malloc(REQUEST_MAX);
+	pthread_once(&once, make_buffer_key);
+	buffer = pthread_getspecific(buffer_key);
+	if (buffer)
+		return buffer;
+	buffer = malloc(REQUEST_MAX);
+	if (pthread_setspecific(buffer_key, buffer) != 0) {
+		free(buffer);
+		return NULL;
+	}
 	return buffer;
 }
 
