@@ -49,6 +49,7 @@ void content_free(struct content *c)
 	region_free(c->overlay);
 	region_free(c->draft);
 	close_pointer(&c->base_fd);
+	buf_release(&c->decoded);
 	pthread_rwlock_destroy(&c->lock);
 	free(c);
 }
@@ -103,6 +104,20 @@ int content_replaceable(const struct model *m, const struct tensor *t, struct er
 	return r < 0 || (t->dtype == DTYPE_STRING && !t->slices) ? r : not_editable(t, err);
 }
 
+static int look_at_base(struct content *c, struct error *err)
+{
+	bool decodes = content_decodes(c);
+	int r;
+
+	if (decodes)
+		content_lock_for_edit(c);
+	else
+		content_lock(c);
+	r = decodes ? content_decode(c, err) : content_check_base(c, err);
+	content_unlock(c);
+	return r;
+}
+
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
 		 struct error *err)
 {
@@ -118,9 +133,7 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 	pthread_mutex_unlock(&m->contents);
 	if (!c)
 		return -ENOMEM;
-	content_lock(c);
-	r = content_check_base(c, err);
-	content_unlock(c);
+	r = look_at_base(c, err);
 	if (r < 0) {
 		content_close(c, for_write, NULL);
 		return r;

@@ -34,6 +34,7 @@ struct content {
 	struct region *draft;	   /* NULL: none */
 	uint64_t draft_size, keep;
 	struct timespec mtime; /* of the last edit */
+	struct buf decoded;    /* the base, where its format decodes it (format.h): all of it */
 	int base_fd;	       /* for filling blocks, while it is open for writing; -1 */
 };
 

@@ -4,7 +4,7 @@
  *
  *	draft    ..DDDD......DD|            its blocks; below `keep` the overlay; zeros
  *	overlay  ....OO..OOOO...............  its blocks; the base
- *	base     BBBBBBBBBBBBBBBBBBBBBBBBBBB  the shard, or the slices' shards
+ *	base     BBBBBBBBBBBBBBBBBBBBBBBBBBB  the shard, or the slices' shards, or memory
  *
  * Two consumers walk so: one collects iovecs, one copies. Both get the same pieces (struct
  * piece) from the same walk.
@@ -12,6 +12,7 @@
 #include "codec/content_state.h"
 
 #include "codec/data_file.h"
+#include "codec/format.h"
 #include "codec/slices.h"
 #include "codec/swap.h"
 
@@ -124,6 +125,29 @@ int content_check_base(struct content *c, struct error *err)
 	return r;
 }
 
+bool content_decodes(const struct content *c)
+{
+	return c->model->format && c->model->format->decode;
+}
+
+int content_decode(struct content *c, struct error *err)
+{
+	cleanup_buf struct buf made = {0};
+	int r;
+
+	if (c->decoded.p)
+		return 0;
+	r = c->model->format->decode(c->model, c->tensor, &made, err);
+	if (r < 0)
+		return r;
+	if (tensor_is_raw(c->tensor) && made.n != tensor_size(c->tensor))
+		return error_set(err, -EIO, "%zu bytes instead of %llu", made.n,
+				 (unsigned long long)tensor_size(c->tensor));
+	c->decoded = made;
+	made = (struct buf){0};
+	return 0;
+}
+
 /* Where n bytes at `at` of the base begin; *ret_n: how many of them follow there. */
 static const struct tensor *base_run(struct content *c, uint64_t at, uint64_t n,
 				     uint64_t *ret_offset, uint64_t *ret_n)
@@ -179,6 +203,8 @@ static int gather_piece(void *context, struct content *c, const struct piece *p)
 		return gather_bytes(g, p->region->bytes + at, n);
 	if (p->type == PIECE_ZEROS)
 		return gather_zeros(g, n);
+	if (c->decoded.p)
+		return gather_bytes(g, c->decoded.p + at, n);
 	while (n && r == 0) {
 		uint64_t offset, part;
 		const struct tensor *t = base_run(c, at, n, &offset, &part);
@@ -307,6 +333,8 @@ static int copy_piece(void *context, struct content *c, const struct piece *p)
 
 	if (p->type == PIECE_ZEROS)
 		memset(copy->to, 0, (size_t)p->size);
+	else if (p->type == PIECE_BASE && c->decoded.p)
+		memcpy(copy->to, c->decoded.p + p->offset, (size_t)p->size);
 	else if (p->type == PIECE_BASE)
 		r = c->tensor->slices ? copy_slices(c, p->offset, p->size, copy)
 				      : copy_base(c, p->offset, p->size, copy);

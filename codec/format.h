@@ -32,12 +32,13 @@ struct format {
 	 */
 	int (*save)(struct model *m, struct stage *stage, struct error *err);
 	/*
-	 * Adds the content of a tensor, whose values are no range of bytes in a shard: tensor_size()
-	 * bytes; of strings the stored form (codec/stored.h). -EIO: damaged, and out is to be
-	 * dropped. -ESTALE. NULL: the tensors are ranges of bytes.
+	 * Adds the content of a tensor, whose values are no range of bytes in a shard:
+	 * tensor_size() bytes; of strings the stored form (codec/stored.h). -EIO: damaged, and out
+	 * is to be dropped. -ESTALE. NULL: the tensors are ranges of bytes.
 	 */
 	int (*decode)(struct model *m, const struct tensor *t, struct buf *out, struct error *err);
-	/* With decode: all tensors that are stored, hidden ones, and each file is read once. -ENOMEM. */
+	/* With decode: all tensors that are stored, hidden ones, and each file is read once.
+	 * -ENOMEM. */
 	int (*decode_all)(struct model *m, decoded_visitor *visit, void *context);
 };
 

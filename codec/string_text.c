@@ -2,6 +2,7 @@
 
 #include "codec/base64.h"
 #include "codec/content.h"
+#include "codec/format.h"
 #include "codec/json.h"
 #include "codec/stored.h"
 #include "codec/utf8.h"
@@ -32,6 +33,8 @@ int string_read(struct model *m, const struct tensor *t, struct buf *ret, struct
 		return r < 0 ? r : 0;
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
+	if (m->format && m->format->decode)
+		return m->format->decode(m, t, ret, err);
 	if (t->slices || t->base.size > strings_max)
 		return error_set(err, -ENOTSUP, "%llu bytes of strings are too many to show",
 				 (unsigned long long)t->base.size);

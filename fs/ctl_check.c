@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/format.h"
 #include "codec/stored.h"
 #include "fs/ctl.h"
 #include "fs/progress.h"
@@ -20,11 +21,15 @@ struct check {
 	uint64_t done, all; /* bytes */
 };
 
+/* t: NULL if it is the fault of a file. */
 static void fault(struct check *c, const struct tensor *t, const char *what)
 {
 	pthread_mutex_lock(&c->lock);
 	c->faults++;
-	printf("%s: '%s': %s\n", c->m->place.argument, quote(t->key), what);
+	printf("%s: ", c->m->place.argument);
+	if (t)
+		printf("'%s': ", quote(t->key));
+	printf("%s\n", what);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -77,6 +82,34 @@ static void *check_main(void *context)
 	}
 }
 
+/* What a format that decodes its tensors says of one. */
+static void check_decoded(void *context, const struct tensor *t, struct span bytes, int r,
+			  const struct error *why)
+{
+	struct check *c = context;
+
+	(void)bytes;
+	if (r < 0)
+		fault(c, t, why->text[0] ? why->text : strerror(-r));
+	if (!t)
+		return;
+	c->done += t->base.size;
+	progress_show("checking", c->all ? (unsigned)(100 * c->done / c->all) : 100);
+}
+
+static void check_threaded(struct check *c)
+{
+	pthread_t threads[THREADS];
+	int started = 0;
+
+	while (started < THREADS && pthread_create(&threads[started], NULL, check_main, c) == 0)
+		started++;
+	if (!started)
+		check_main(c);
+	while (started)
+		pthread_join(threads[--started], NULL);
+}
+
 /* What could not be understood when the model was loaded, and cost only a part of it. */
 static unsigned long check_notes(const struct model *m)
 {
@@ -96,18 +129,15 @@ static unsigned long check_notes(const struct model *m)
 
 static void check_model(struct check *c)
 {
-	pthread_t threads[THREADS];
-	int started = 0;
+	const struct format *f = c->m->format;
 
 	pthread_mutex_init(&c->lock, NULL);
 	for (size_t i = 0; i < c->m->n_tensors; i++)
 		c->all += c->m->tensors[i].base.size;
-	while (started < THREADS && pthread_create(&threads[started], NULL, check_main, c) == 0)
-		started++;
-	if (!started)
-		check_main(c);
-	while (started)
-		pthread_join(threads[--started], NULL);
+	if (!f->decode_all)
+		check_threaded(c);
+	else if (f->decode_all(c->m, check_decoded, c) < 0)
+		fault(c, NULL, "no memory");
 	pthread_mutex_destroy(&c->lock);
 }
 

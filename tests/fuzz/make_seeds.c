@@ -123,6 +123,8 @@ static int seed_file(const char *path, const struct stat *st, int type, struct F
 	content = buf_span(&file.bytes);
 	if (sstable_magic(content))
 		write_seed("sstable", name, content);
+	if (sstable_magic(content) && strncmp(name, "v1/", 3) == 0)
+		write_seed("v1", name, content);
 	if (span_ends(span_str(path), span_str(".index")))
 		seed_bundle(path, name, content);
 	if (span_ends(span_str(path), span_str("/saved_model.pb")))
