@@ -62,7 +62,7 @@ static node_id add_file(struct grower *g, node_id folder, struct span name, cons
 	node_id id = tree_find(t, folder, name);
 	struct node n;
 
-	if (id && tree_get(t, id, &n) && n.type == NODE_FILE)
+	if (id && tree_get(t, id, &n) && n.type != NODE_FOLDER)
 		return NODE_NONE; /* two signatures of one name */
 	if (id && (tree_rename(t, id, with_d(name, &other)) < 0 || other.failed))
 		return NODE_NONE; /* a folder gives way */

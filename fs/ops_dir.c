@@ -7,6 +7,8 @@
  */
 #include "fs/ops_entry.h"
 
+#include <limits.h>
+
 #include "fs/reply.h"
 
 static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -133,6 +135,27 @@ static void readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
 	list(req, ino, size, offset, true);
 }
 
+/* The kernel takes less than a page. */
+static void readlink_(fuse_req_t req, fuse_ino_t ino)
+{
+	struct tree *t = session_of(req)->view->tree;
+	cleanup_buf struct buf target = {0};
+	struct node n;
+
+	if (!tree_get(t, (node_id)ino, &n) || n.type != NODE_LINK) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	tree_link_path(t, (node_id)ino, &target);
+	buf_add_u8(&target, 0);
+	if (target.failed)
+		fuse_reply_err(req, ENOMEM);
+	else if (target.n > PATH_MAX)
+		fuse_reply_err(req, ENAMETOOLONG);
+	else
+		fuse_reply_readlink(req, (const char *)target.p);
+}
+
 void ops_fill_folders(struct fuse_lowlevel_ops *ops)
 {
 	ops->lookup = lookup;
@@ -141,4 +164,5 @@ void ops_fill_folders(struct fuse_lowlevel_ops *ops)
 	ops->opendir = opendir_;
 	ops->readdir = readdir_;
 	ops->readdirplus = readdirplus;
+	ops->readlink = readlink_;
 }

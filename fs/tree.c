@@ -249,6 +249,52 @@ void tree_path(struct tree *t, node_id from, node_id id, struct buf *out)
 	}
 }
 
+static unsigned depth_of(const struct tree *t, node_id id)
+{
+	unsigned depth = 0;
+
+	for (; id != NODE_ROOT; id = t->nodes[id].parent)
+		depth++;
+	return depth;
+}
+
+/* The innermost folder that holds both (or is one of them), and how far above a it is. */
+static node_id common_folder(const struct tree *t, node_id a, node_id b, unsigned *ret_up)
+{
+	unsigned depth_a = depth_of(t, a), depth_b = depth_of(t, b), start = depth_a;
+
+	while (a != b) {
+		unsigned deeper = depth_a > depth_b ? depth_a : depth_b;
+
+		if (depth_b == deeper) {
+			b = t->nodes[b].parent;
+			depth_b--;
+		}
+		if (depth_a == deeper) {
+			a = t->nodes[a].parent;
+			depth_a--;
+		}
+	}
+	*ret_up = start - depth_a;
+	return a;
+}
+
+void tree_link_path(struct tree *t, node_id link, struct buf *out)
+{
+	node_id to, common;
+	unsigned up;
+
+	pthread_mutex_lock(&t->lock);
+	to = t->nodes[link].object;
+	common = common_folder(t, t->nodes[link].parent, to, &up);
+	pthread_mutex_unlock(&t->lock);
+	for (unsigned i = 0; i < up; i++)
+		buf_add_str(out, i + 1 < up || to != common ? "../" : "..");
+	if (to == common && !up)
+		buf_add_u8(out, '.');
+	tree_path(t, common, to, out);
+}
+
 node_id tree_walk(struct tree *t, node_id from, struct span path)
 {
 	node_id id = from;

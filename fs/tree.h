@@ -6,6 +6,9 @@
  * tree only carries: a kind (fs/kind.h), a branch (one model of the mount, fs/branch.h) and an
  * object (which tensor, which document).
  *
+ * The object of a link is the number of the node that it leads to. What readlink(2) says of it is
+ * made from where the two stand, so it stays right whatever is renamed.
+ *
  * Children keep the order in which they were added. Each has a position in its folder that no
  * other child of it ever gets, so a listing can go on behind any position, whatever was added
  * or removed in between.
@@ -64,6 +67,11 @@ node_id tree_next(struct tree *t, node_id folder, uint32_t position, struct node
 size_t tree_count(struct tree *t);
 /* Adds the path below the node `from`, without a slash in front; "" for itself. */
 void tree_path(struct tree *t, node_id from, node_id id, struct buf *out);
+/*
+ * Adds what a link says: the relative path from its folder to the node that it leads to, as
+ * "../../variables/w".
+ */
+void tree_link_path(struct tree *t, node_id link, struct buf *out);
 /* The node at a path below `from`, or NODE_NONE. */
 node_id tree_walk(struct tree *t, node_id from, struct span path);
 

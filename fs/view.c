@@ -89,6 +89,14 @@ void view_look(struct view *v, node_id folder)
 	pthread_mutex_unlock(&v->growing);
 }
 
+/* What a link leads to; any other node is what it is. */
+static node_id view_follow(struct view *v, node_id id)
+{
+	struct node n;
+
+	return id && tree_get(v->tree, id, &n) && n.type == NODE_LINK ? n.object : id;
+}
+
 node_id view_walk(struct view *v, struct span path)
 {
 	node_id id = NODE_ROOT;
@@ -98,7 +106,7 @@ node_id view_walk(struct view *v, struct span path)
 		size_t n = slash ? (size_t)(slash - path.p) : path.n;
 
 		view_look(v, id);
-		id = tree_find(v->tree, id, span_first(path, n));
+		id = view_follow(v, tree_find(v->tree, id, span_first(path, n)));
 		path = span_skip(path, slash ? n + 1 : n);
 	}
 	return id;
@@ -280,6 +288,15 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 	}
 }
 
+/* As lstat(2) has it: the length of what readlink(2) says. */
+static void stat_link(struct view *v, node_id id, struct stat *st)
+{
+	cleanup_buf struct buf target = {0};
+
+	tree_link_path(v->tree, id, &target);
+	st->st_size = (off_t)target.n;
+}
+
 static bool is_editable(const struct view *v, const struct node *n)
 {
 	struct showing s = {v, view_branch(v, n), n->object};
@@ -324,6 +341,8 @@ bool view_stat(struct view *v, node_id id, struct stat *ret)
 	};
 	if (n.type == NODE_FILE)
 		stat_file(v, id, &n, ret);
+	if (n.type == NODE_LINK)
+		stat_link(v, id, ret);
 	ret->st_atim = ret->st_ctim = ret->st_mtim;
 	ret->st_blocks = (ret->st_size + 511) / 512;
 	return true;

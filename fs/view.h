@@ -61,7 +61,7 @@ bool view_stat(struct view *v, node_id id, struct stat *ret);
  * its names are asked for.
  */
 void view_look(struct view *v, node_id folder);
-/* The node at a path from the root of the mount, or NODE_NONE. */
+/* The node at a path from the root of the mount, or NODE_NONE. Links are followed. */
 node_id view_walk(struct view *v, struct span path);
 /*
  * The other file that shows the bytes of a tensor's node, and how much further behind they begin

@@ -81,6 +81,63 @@ static void a_renamed_node_keeps_its_number_and_children(void **state)
 	tree_free(t);
 }
 
+/* Adds folders and, at the end, a node of that type; the names are those of path. */
+static node_id plant(struct tree *t, const char *path, const struct node *like)
+{
+	node_id folder = NODE_ROOT;
+	const char *slash;
+
+	for (; (slash = strchr(path, '/')); path = slash + 1) {
+		struct span name = span_of(path, (size_t)(slash - path));
+		node_id id = tree_find(t, folder, name);
+
+		folder = id ? id : tree_add(t, folder, name, &a_folder);
+	}
+	return tree_add(t, folder, span_str(path), like);
+}
+
+static void assert_links(const char *link, const char *target, const char *expected)
+{
+	struct tree *t = tree_new();
+	node_id to = target[0] ? plant(t, target, &a_folder) : NODE_ROOT;
+	node_id from = plant(t, link, &(struct node){.type = NODE_LINK, .object = to});
+	cleanup_buf struct buf text = {0};
+
+	tree_link_path(t, from, &text);
+	buf_add_u8(&text, 0);
+	assert_string_equal((char *)text.p, expected);
+	tree_free(t);
+}
+
+static void a_link_says_the_way_to_its_node(void **state)
+{
+	(void)state;
+	assert_links("names/dense/kernel", "variables/3", "../../variables/3");
+	assert_links("latest", "ckpt-3", "ckpt-3");
+	assert_links("signatures", "metagraphs/serve/signatures", "metagraphs/serve/signatures");
+	assert_links("ckpt-1/names/w", "ckpt-1/variables/a/b", "../variables/a/b");
+	assert_links("a/b/c", "a/d", "../d");
+	assert_links("a/b/c", "a", "..");
+	assert_links("a/b", "", "..");
+	assert_links("a", "", ".");
+}
+
+static void a_link_follows_its_node(void **state)
+{
+	struct tree *t = tree_new();
+	node_id to = plant(t, "variables/w/Adam", &a_file);
+	node_id link = plant(t, "names/x", &(struct node){.type = NODE_LINK, .object = to});
+	cleanup_buf struct buf text = {0};
+	struct node n;
+
+	(void)state;
+	assert_true(tree_get(t, to, &n));
+	assert_int_equal(tree_rename(t, n.parent, span_str("w.d")), 0);
+	tree_link_path(t, link, &text);
+	assert_true(span_is(buf_span(&text), "../variables/w.d/Adam"));
+	tree_free(t);
+}
+
 static void what_the_kernel_forgets_is_never_below_zero(void **state)
 {
 	struct tree *t = tree_new();
@@ -105,6 +162,8 @@ int main(void)
 		cmocka_unit_test(children_are_found_by_name),
 		cmocka_unit_test(listing_keeps_the_order_and_resumes_anywhere),
 		cmocka_unit_test(a_renamed_node_keeps_its_number_and_children),
+		cmocka_unit_test(a_link_says_the_way_to_its_node),
+		cmocka_unit_test(a_link_follows_its_node),
 		cmocka_unit_test(what_the_kernel_forgets_is_never_below_zero),
 	};
 
