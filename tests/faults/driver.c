@@ -62,10 +62,16 @@ struct scenario {
 
 /* ---- the table ---- */
 
-#define SOME                                                                                  \
-	{WRITE, "tiny", 0, UINT64_MAX}, {WRITE, "pages", 4000, 200}, {WRITE, "bytes", 9000, 700}
+#define SOME                                                         \
+	{WRITE, "tiny", 0, UINT64_MAX}, {WRITE, "pages", 4000, 200}, \
+	{                                                            \
+		WRITE, "bytes", 9000, 700                            \
+	}
 
-#define LITTLE {WRITE, "tiny", 4, 12}
+#define LITTLE                       \
+	{                            \
+		WRITE, "tiny", 4, 12 \
+	}
 
 static const struct scenario table[] = {
 	{"write", "small", "", "", {SOME, {WRITE, "pages", 4100, 50}}},
@@ -100,12 +106,7 @@ static const struct scenario table[] = {
 	 "large",
 	 "",
 	 "",
-	 {SOME,
-	  {COMMIT},
-	  {DRAFT, "bytes", 0, whole},
-	  {COMMIT},
-	  {WRITE, "page", 1, 100},
-	  {COMMIT}}},
+	 {SOME, {COMMIT}, {DRAFT, "bytes", 0, whole}, {COMMIT}, {WRITE, "page", 1, 100}, {COMMIT}}},
 	{"append-draft",
 	 "large",
 	 "",
@@ -126,12 +127,19 @@ static const struct scenario table[] = {
 	 "small",
 	 "",
 	 "",
-	 {{WRITE, "pages", 0, 9000}, {BEGIN, "pages", 0, 0}, {SYNC}, {ABANDON, "pages", 0, 0},
+	 {{WRITE, "pages", 0, 9000},
+	  {BEGIN, "pages", 0, 0},
+	  {SYNC},
+	  {ABANDON, "pages", 0, 0},
 	  {COMMIT}}},
 	{"backup", "small", "", "", {SOME, {BACKUP}, LITTLE, {BACKUP}}},
 	{"discard", "small", "", "", {SOME, {SYNC}, {DISCARD}, LITTLE, {COMMIT}}},
 	{"discard-all", "small", "", "", {SOME, {DISCARD}}},
-	{"reopen", "small", "", "", {SOME, {REOPEN}, {WRITE, "pages", 4090, 50}, {REOPEN}, {COMMIT}}},
+	{"reopen",
+	 "small",
+	 "",
+	 "",
+	 {SOME, {REOPEN}, {WRITE, "pages", 4090, 50}, {REOPEN}, {COMMIT}}},
 	{"workdir", "small", "elsewhere", "", {SOME, {SYNC}, {COMMIT}, LITTLE, {COMMIT}}},
 	{"workdir-append", "large", "elsewhere", "", {SOME, {COMMIT}}},
 	{"saved-model", "saved", "", "", {SOME, {SYNC}, {COMMIT}, LITTLE, {COMMIT}}},

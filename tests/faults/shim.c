@@ -57,8 +57,8 @@ enum call {
 };
 
 static const char *const call_names[CALLS] = {
-	"open",	  "create", "close", "read",   "write", "fsync", "range", "truncate",
-	"punch",  "rename", "link",  "unlink", "mkdir", "chmod", "chown", "clone",
+	"open",	 "create", "close", "read",   "write", "fsync", "range", "truncate",
+	"punch", "rename", "link",  "unlink", "mkdir", "chmod", "chown", "clone",
 };
 
 enum {
@@ -569,8 +569,8 @@ static int do_ioctl(int fd, unsigned long request, unsigned long argument)
 static int do_close(int fd)
 {
 	struct path p = path_of(fd);
-	const struct fault *f = fd == shim.report || fd == shim.log ? NULL
-								    : turn(CALL_CLOSE, &p, 0);
+	const struct fault *f =
+		fd == shim.report || fd == shim.log ? NULL : turn(CALL_CLOSE, &p, 0);
 	long r = syscall(SYS_close, fd);
 
 	/* A close that fails has closed the file nevertheless. */
@@ -583,7 +583,7 @@ static int do_close(int fd)
  * One function under several names. The asm label keeps the headers, which redirect open to
  * open64 and the like, out of it.
  */
-#define NAMED_(function, name, line)                                       \
+#define NAMED_(function, name, line)                                        \
 	extern __typeof__(function) named_##function##_##line __asm__(name) \
 		__attribute__((alias(#function)));
 #define NAMED__(function, name, line) NAMED_(function, name, line)
