@@ -2,6 +2,7 @@
 #include "codec/content_state.h"
 
 #include "codec/edits.h"
+#include "codec/verify.h"
 
 /* The layout may be read all the while: a commit does not move what is being looked at. */
 void content_lock(struct content *c)
@@ -139,6 +140,30 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 		return r;
 	}
 	*ret = c;
+	return 0;
+}
+
+int content_verify(struct content *c, struct error *err)
+{
+	struct tensor *t = c->tensor;
+	bool needed;
+	int r = 0;
+
+	if (!c->model->verify || content_decodes(c))
+		return 0;
+	pthread_mutex_lock(&c->model->contents);
+	needed = !t->verified;
+	pthread_mutex_unlock(&c->model->contents);
+	content_lock(c);
+	needed = needed && (!c->overlay || c->overlay->present);
+	if (needed)
+		r = verify_tensor(c->model, t, err);
+	content_unlock(c);
+	if (!needed || r < 0)
+		return r;
+	pthread_mutex_lock(&c->model->contents);
+	t->verified = true;
+	pthread_mutex_unlock(&c->model->contents);
 	return 0;
 }
 

@@ -54,6 +54,11 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
 		 struct error *err);
 /*
+ * Before somebody reads: verifies the checksum of the base where the model is to be verified, once,
+ * unless edits cover all of it. -EIO: it is damaged; err says where. 0 where nothing is to be done.
+ */
+int content_verify(struct content *c, struct error *err);
+/*
  * Closes a handle. With the last one for writing a draft goes: CONTENT_DROPPED, and err says
  * what it lacked.
  */

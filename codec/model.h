@@ -47,6 +47,7 @@ struct model {
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool big_endian;
+	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	struct tensor *tensors; /* sorted by key; hidden ones among them */
 	size_t n_tensors;
 	size_t n_variables; /* those that are not hidden */

@@ -12,6 +12,7 @@ struct stream {
 	uint64_t left;	 /* bytes behind the window */
 	struct span window;
 	uint8_t *memory;
+	const struct stored_watch *watch;
 	struct error *err;
 };
 
@@ -88,6 +89,8 @@ static int take_bytes(struct stream *s, uint64_t n, uint32_t *crc)
 			return too_short(s);
 		(void)span_take(&s->window, n < s->window.n ? n : s->window.n, &part);
 		*crc = crc32c_extend(*crc, part);
+		if (s->watch)
+			s->watch->see(s->watch->context, part);
 		n -= part.n;
 	}
 	return 0;
@@ -142,11 +145,12 @@ static int take_variants(struct stream *s, uint64_t elements, bool big_endian, u
 	return 0;
 }
 
-int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		    bool big_endian, uint32_t *ret, struct error *err)
+static int checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+		    bool big_endian, const struct stored_watch *watch, uint32_t *ret,
+		    struct error *err)
 {
 	cleanup_free uint8_t *memory = malloc(WINDOW);
-	struct stream s = {fd, extent->offset, extent->size, {0}, memory, err};
+	struct stream s = {fd, extent->offset, extent->size, {0}, memory, watch, err};
 	uint32_t crc = 0;
 	int r;
 
@@ -164,16 +168,28 @@ int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_
 	return r;
 }
 
-int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		  bool big_endian, struct error *err)
+int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+		    bool big_endian, uint32_t *ret, struct error *err)
+{
+	return checksum(fd, extent, dtype, elements, big_endian, NULL, ret, err);
+}
+
+int stored_verify_watched(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+			  bool big_endian, const struct stored_watch *watch, struct error *err)
 {
 	uint32_t crc;
-	int r = stored_checksum(fd, extent, dtype, elements, big_endian, &crc, err);
+	int r = checksum(fd, extent, dtype, elements, big_endian, watch, &crc, err);
 
 	if (r == 0 && crc != extent->crc)
 		r = error_set(err, -EIO, "checksum mismatch: stored %08x, calculated %08x",
 			      extent->crc, crc);
 	return r;
+}
+
+int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+		  bool big_endian, struct error *err)
+{
+	return stored_verify_watched(fd, extent, dtype, elements, big_endian, NULL, err);
 }
 
 int strings_open(struct strings *s, struct span stored, uint64_t elements, struct error *err)

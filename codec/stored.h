@@ -30,6 +30,16 @@ int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_
 int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
 		  bool big_endian, struct error *err);
 
+/* Sees the bytes while they are read, as they are stored: whole elements of a fixed-size dtype. */
+struct stored_watch {
+	void (*see)(void *context, struct span bytes);
+	void *context;
+};
+
+/* The same; watch, which may be NULL, is told all of them before the verdict is known. */
+int stored_verify_watched(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
+			  bool big_endian, const struct stored_watch *watch, struct error *err);
+
 /*
  * The stored form of strings, added to out: their lengths as varints, one behind the other, and
  * their bytes. A scalar "hi" is 02 d8d81073 6869.

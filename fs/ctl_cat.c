@@ -1,4 +1,5 @@
 /* weightctl cat: the content of one file of the tree. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,7 +121,7 @@ static int cat(struct view *v, node_id id)
 {
 	struct error err = {""};
 	struct handle *h;
-	int r = handle_open(v, id, false, false, 0, &h, &err);
+	int r = handle_open(v, id, O_RDONLY, 0, &h, &err);
 
 	if (r == 0) {
 		r = h->content ? copy_tensor(h, &err) : copy_other(h, &err);

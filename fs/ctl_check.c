@@ -1,14 +1,15 @@
 /*
  * weightctl check: every checksum and every structure of a model. One line on stdout for each
- * fault.
+ * fault; with --stats a table of the numbers behind them.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "codec/format.h"
-#include "codec/stored.h"
+#include "codec/verify.h"
 #include "fs/ctl.h"
+#include "fs/ctl_stats.h"
 #include "fs/progress.h"
 
 enum { THREADS = 2 };
@@ -18,7 +19,8 @@ struct check {
 	pthread_mutex_t lock; /* next, faults, and stdout */
 	size_t next;
 	unsigned long faults;
-	uint64_t done, all; /* bytes */
+	uint64_t done, all;  /* bytes */
+	struct stats *stats; /* of model->tensors[i]; NULL: nobody asks */
 };
 
 /* t: NULL if it is the fault of a file. */
@@ -33,23 +35,24 @@ static void fault(struct check *c, const struct tensor *t, const char *what)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static int check_stored(const struct check *c, const struct tensor *t, struct error *err)
-{
-	struct shard *s = &c->m->shards[t->base.shard];
-	cleanup_fd int fd = shard_open(s, c->m->place.rootfd, err);
-	uint64_t elements;
-	int r = fd < 0 ? fd : shape_elements(&t->shape, &elements);
+/* One tensor whose bytes go by. */
+struct seen {
+	struct check *check;
+	const struct tensor *tensor;
+};
 
-	if (r == 0)
-		r = stored_verify(fd, &t->base, t->dtype, elements, c->m->big_endian, err);
-	if (r < 0 && fd >= 0)
-		error_prefix(err, r, "%s at offset %llu", s->name,
-			     (unsigned long long)t->base.offset);
-	return r;
+static void see(void *context, struct span bytes)
+{
+	struct seen *seen = context;
+	struct check *c = seen->check;
+
+	stats_see(&c->stats[seen->tensor - c->m->tensors], c->m, seen->tensor, bytes);
 }
 
 static void check_tensor(struct check *c, const struct tensor *t)
 {
+	struct seen seen = {c, t};
+	struct stored_watch watch = {see, &seen};
 	struct error err = {""};
 	int r;
 
@@ -57,7 +60,7 @@ static void check_tensor(struct check *c, const struct tensor *t)
 		fault(c, t, t->damage);
 		return;
 	}
-	r = t->slices ? 0 : check_stored(c, t, &err);
+	r = t->slices ? 0 : verify_entry(c->m, t, c->stats ? &watch : NULL, &err);
 	if (r < 0)
 		fault(c, t, err.text[0] ? err.text : strerror(-r));
 }
@@ -88,11 +91,12 @@ static void check_decoded(void *context, const struct tensor *t, struct span byt
 {
 	struct check *c = context;
 
-	(void)bytes;
 	if (r < 0)
 		fault(c, t, why->text[0] ? why->text : strerror(-r));
 	if (!t)
 		return;
+	if (c->stats)
+		stats_see(&c->stats[t - c->m->tensors], c->m, t, bytes);
 	c->done += t->base.size;
 	progress_show("checking", c->all ? (unsigned)(100 * c->done / c->all) : 100);
 }
@@ -143,13 +147,14 @@ static void check_model(struct check *c)
 
 static int run(int argc, char **argv)
 {
+	bool stats = argc == 3 && strcmp(argv[1], "--stats") == 0;
 	struct check c = {0};
 	struct error err = {""};
 	int r;
 
-	if (argc != 2)
+	if (argc != 2 && !stats)
 		return ctl_usage(&ctl_check);
-	r = model_open(argv[1], &c.m, &err);
+	r = model_open(argv[argc - 1], &c.m, &err);
 	if (r == -EBADMSG) {
 		printf("%s\n", err.text);
 		return EXIT_FINDING;
@@ -158,8 +163,14 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "weightctl: %s\n", err.text[0] ? err.text : strerror(-r));
 		return EXIT_NOT_MOUNTABLE;
 	}
+	c.stats = stats ? calloc(c.m->n_tensors + 1, sizeof(*c.stats)) : NULL;
+	if (stats && !c.stats)
+		return ctl_failed(-ENOMEM, &err);
 	c.faults = check_notes(c.m);
 	check_model(&c);
+	if (stats && stats_print(c.m, c.stats) < 0)
+		fault(&c, NULL, "no memory for the table");
+	free(c.stats);
 	fprintf(stderr, "%zu tensors checked, %lu faults\n", c.m->n_tensors, c.faults);
 	model_free(c.m);
 	return c.faults ? EXIT_FINDING : EXIT_FINE;
@@ -167,7 +178,7 @@ static int run(int argc, char **argv)
 
 const struct ctl_command ctl_check = {
 	.name = "check",
-	.arguments = "MODEL",
-	.what = "verify every checksum and structure",
+	.arguments = "[--stats] MODEL",
+	.what = "verify every checksum and structure; --stats: count NaNs, show min, max, mean",
 	.run = run,
 };

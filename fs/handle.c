@@ -76,9 +76,20 @@ static int open_node(struct handle *h, const struct node *n, bool truncate, stru
 	return open_asset(h, n, err);
 }
 
-int handle_open(struct view *v, node_id id, bool for_write, bool truncate, pid_t thread,
-		struct handle **ret, struct error *err)
+/* Those who will not read need not wait, and can write over what is damaged. */
+static int verify(struct handle *h, int flags, struct error *err)
 {
+	struct content *c = h->text ? h->text->tail : h->content;
+
+	if (!c || (flags & O_ACCMODE) == O_WRONLY || (h->for_write && flags & O_TRUNC))
+		return 0;
+	return content_verify(c, err);
+}
+
+int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct handle **ret,
+		struct error *err)
+{
+	bool for_write = (flags & O_ACCMODE) != O_RDONLY;
 	struct handle *h = calloc(1, sizeof(*h));
 	struct node n;
 	int r = -ENOENT;
@@ -90,10 +101,15 @@ int handle_open(struct view *v, node_id id, bool for_write, bool truncate, pid_t
 		h->kind = kinds[n.kind];
 		if (for_write)
 			h->opener = process_of(thread);
-		r = open_node(h, &n, truncate, err);
+		r = open_node(h, &n, for_write && flags & O_TRUNC, err);
 	}
 	if (r < 0) {
 		free(h);
+		return r;
+	}
+	r = verify(h, flags, err);
+	if (r < 0) {
+		handle_close(h);
 		return r;
 	}
 	*ret = h;

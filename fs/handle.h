@@ -28,11 +28,13 @@ struct handle {
 enum { HANDLE_PIECES = 264 };
 
 /*
- * Opens a file. thread: who asks, as FUSE names it. truncate: begin a draft. -EPERM: it cannot be
+ * Opens a file. flags: of open(2); O_TRUNC begins a draft. thread: who asks, as FUSE names it.
+ * Where checksums are to be verified this is where it happens, of what is opened for reading, and
+ * a big tensor takes its time. -EPERM: it cannot be
  * written, by rule. -EROFS, -EIO, -ESTALE as content_open().
  */
-int handle_open(struct view *v, node_id id, bool for_write, bool truncate, pid_t thread,
-		struct handle **ret, struct error *err);
+int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct handle **ret,
+		struct error *err);
 /*
  * Closes it and frees it. CONTENT_DROPPED: a draft was given up (it is noted and logged): the
  * kernel's pages of the file are wrong.

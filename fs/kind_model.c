@@ -1,6 +1,7 @@
 /* What there is to say of a model as a whole. */
 #include "codec/model_json.h"
 #include "fs/kind.h"
+#include "fs/table.h"
 #include "fs/view.h"
 
 static int model_json_render(const struct showing *s, struct buf *out, struct error *err)
@@ -15,32 +16,19 @@ const struct kind kind_model_json = {
 	.render = model_json_render,
 };
 
-/* A cell of the table: what would end it is \t, \n, \\. */
-static void add_cell(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		switch (text.p[i]) {
-		case '\t': buf_add_str(out, "\\t"); break;
-		case '\n': buf_add_str(out, "\\n"); break;
-		case '\\': buf_add_str(out, "\\\\"); break;
-		default: buf_add_u8(out, text.p[i]);
-		}
-	}
-}
-
 static void add_row(const struct showing *s, size_t i, struct buf *out)
 {
 	const struct tensor *t = &s->branch->model->tensors[i];
 	cleanup_buf struct buf path = {0};
 
-	add_cell(out, t->key);
+	table_add_cell(out, t->key);
 	buf_printf(out, "\t%s\t", dtype_name(t->dtype).text);
 	shape_print(&t->shape, out);
 	buf_printf(out, "\t%llu\t", (unsigned long long)tensor_size(t));
 	tree_path(s->view->tree, s->branch->root, s->branch->tensor_nodes[i], &path);
-	add_cell(out, buf_span(&path));
+	table_add_cell(out, buf_span(&path));
 	buf_add_u8(out, '\t');
-	add_cell(out, t->variable);
+	table_add_cell(out, t->variable);
 	buf_add_u8(out, '\n');
 }
 

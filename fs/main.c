@@ -78,7 +78,7 @@ static int make_view(const struct options *o, struct view *v)
 {
 	struct error err = {""};
 	struct model *m;
-	struct open_options how = {o->read_only, o->workdir, o->output};
+	struct open_options how = {o->read_only, o->verify, o->workdir, o->output};
 	int r = open_model(o->model, &how, &m, &v->recovery, &err);
 
 	if (r < 0) {

@@ -60,6 +60,7 @@ int open_model(const char *argument, const struct open_options *options, struct 
 	}
 	if (r < 0)
 		return r;
+	m->verify = options->verify;
 	*ret = steal_pointer(m);
 	*ret_found = found;
 	return 0;

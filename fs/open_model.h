@@ -5,7 +5,7 @@
 #include "codec/edits.h"
 
 struct open_options {
-	bool read_only;
+	bool read_only, verify;
 	const char *workdir; /* absolute; or NULL */
 	const char *output;  /* absolute: where saves go; or NULL */
 };

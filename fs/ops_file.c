@@ -40,9 +40,8 @@ static void do_open(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct open_file *file = calloc(1, sizeof(*file));
-	bool write = wants_write(&call->fi), truncate = write && call->fi.flags & O_TRUNC;
 	struct error err = {""};
-	int r = file ? handle_open(s->view, (node_id)call->ino, write, truncate,
+	int r = file ? handle_open(s->view, (node_id)call->ino, call->fi.flags,
 				   fuse_req_ctx(call->req)->pid, &file->handle, &err)
 		     : -ENOMEM;
 

@@ -17,7 +17,7 @@ static const char help[] =
 	"written back when it is unmounted.\n"
 	"\n"
 	"MODEL is a SavedModel directory, or a checkpoint: its PREFIX, PREFIX.index or one of its\n"
-	"data files, or a directory with one checkpoint in it.\n"
+	"data files, a V1 checkpoint file, or a directory with one checkpoint in it.\n"
 	"\n"
 	"  -u             write back, unmount, and say how it went\n"
 	"  --lazy         with -u: detach at once, save when the last file is closed\n"
@@ -35,6 +35,7 @@ static const char help[] =
 	"  output=PATH    save to this new prefix or directory; the model itself is only read\n"
 	"  workdir=PATH   keep the edits in this folder instead of one beside the model\n"
 	"  logfile=PATH   log to a file instead of syslog\n"
+	"  verify         check the checksum of each tensor when it is first opened for reading\n"
 	"  backup         keep the model as it was before a save as PREFIX.bak.* or DIR.bak/\n"
 	"  compact        rewrite all data files at a save, so that no space is wasted\n"
 	"  readahead=KIB  how far the kernel reads ahead (as root); 0: its default\n";
@@ -109,6 +110,8 @@ static int parse_word(const char *word, struct options *o)
 		o->compact = true;
 	else if (strcmp(word, "backup") == 0)
 		o->backup = true;
+	else if (strcmp(word, "verify") == 0)
+		o->verify = true;
 	else if (strncmp(word, "logfile=", 8) == 0)
 		o->logfile = word + 8;
 	else if (strncmp(word, "workdir=", 8) == 0 && word[8])

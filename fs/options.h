@@ -14,6 +14,7 @@ struct options {
 	bool single;	 /* -s: one worker */
 	bool read_only, allow_other;
 	bool compact, backup; /* what a save does (codec/commit.h) */
+	bool verify;	      /* a tensor's checksum, when it is opened */
 	const char *workdir;  /* where edits are kept; NULL: beside the model */
 	const char *output;   /* where saves go; NULL: into the model */
 	const char *logfile;  /* NULL: syslog */

@@ -23,7 +23,7 @@ import shutil
 import struct
 from pathlib import Path
 
-FLOAT, INT32, STRING, RESOURCE = 1, 3, 7, 20
+FLOAT, INT32, STRING, COMPLEX64, RESOURCE = 1, 3, 7, 8, 20
 GRAPH = b'_CHECKPOINTABLE_OBJECT_GRAPH'
 EMPTY_BLOCK = bytes.fromhex('0000000001000000')
 MAGIC = bytes.fromhex('57fb808b247547db')
@@ -105,10 +105,10 @@ def ordered(value):
     return head.to_bytes(2, 'big') + kept[2:]
 
 
-def strings_of(strings):
+def strings_of(strings, order='<'):
     """A string tensor's bytes and checksum"""
-    checked = b''.join(struct.pack('<I', len(s)) for s in strings)
-    lengths = struct.pack('<I', masked(checked))
+    checked = b''.join(struct.pack(order + 'I', len(s)) for s in strings)
+    lengths = struct.pack(order + 'I', masked(checked))
     return (b''.join(varint(len(s)) for s in strings) + lengths + b''.join(strings),
             masked(checked + lengths + b''.join(strings)))
 
@@ -206,6 +206,24 @@ def broken(outcome, *variables):
                                         'why': function.__doc__}))
         return function
     return register
+
+
+@broken('fine')
+def big_endian(model):
+    """Written by a machine of the other byte order: its numbers are stored so, strings' lengths too."""
+    model.header = number(1, 1) + number(2, 1) + message(3, number(1, 1))
+    model.shards = [b'']
+    model.entries = {}
+    model.add(b'a', FLOAT, (2, 3), struct.pack('>6f', 1, 2, 3, 4, 5, 6))
+    model.add(b'b', INT32, (3,), struct.pack('>3i', -1, 0, 1))
+    model.add(b'c', COMPLEX64, (1,), struct.pack('>2f', 1, -2))
+    model.add(b's', STRING, (2,), *strings_of([b'ab', b''], '>'))
+
+
+@broken('fine')
+def dtype_34(model):
+    """A variable of a dtype that does not exist yet: 5 bytes of something."""
+    model.add(b'future', 34, (2,), b'12345')
 
 
 # --------------------------------------------------------------------------------------- the table

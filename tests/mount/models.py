@@ -44,11 +44,19 @@ class Target:
 
 def all_targets():
     truths = [json.loads(path.read_text()) for path in sorted((DATA / 'truth').glob('*.json'))]
-    return [Target(truth, prefix) for truth in truths if truth['model'] != 'v1'
-            for prefix in truth['checkpoints'] or [None]]
+    return [Target(truth, prefix) for truth in truths for prefix in truth['checkpoints'] or [None]]
 
 
-TARGETS = all_targets()
+V1_TARGETS = [t for t in all_targets() if t.model == 'v1']
+TARGETS = [t for t in all_targets() if t.model != 'v1']
+
+
+def value_digest(path, row):
+    """sha256 as the truth has it, of a file that a row of tensors.tsv names."""
+    content, shape = path.read_bytes(), json.loads(row['shape'])
+    if row['dtype'] != 'string':
+        return sha(content)
+    return digest_of_strings(strings_of(content, shape) if shape else [content])
 
 
 def sha(content):

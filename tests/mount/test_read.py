@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import TARGETS, Entry, digest_of_strings, key_of, parse_tsv, read_index, sha, strings_of
+from models import TARGETS, Entry, key_of, parse_tsv, read_index, sha, value_digest
 from mounting import DATA, FINE, USAGE, Mount, bash, cat, run, weightctl, weightfs
 
 SAVED_MODELS = [t for t in TARGETS if t.saved_model]
@@ -56,14 +56,6 @@ def kernel(mlp):
     """A file of 200 KB, and its bytes."""
     path = mlp.file('layer_with_weights-0/kernel')
     return path, cat(mlp.model, 'dense_1/kernel')
-
-
-def value_digest(path, row):
-    """sha256 as the truth has it, of a file."""
-    content, shape = path.read_bytes(), json.loads(row['shape'])
-    if row['dtype'] != 'string':
-        return sha(content)
-    return digest_of_strings(strings_of(content, shape) if shape else [content])
 
 
 # ---------------------------------------------------------------------------------------- tensors
