@@ -155,8 +155,10 @@ static int commit_here(struct model *m, const struct commit_options *options,
 {
 	int r;
 
-	if (!ret->tensors && !(options->always && m->n_tensors))
+	if (!ret->tensors && !(options->always && m->n_tensors)) {
+		edits_tidy(m);
 		return 0;
+	}
 	r = model_check_base(m, err);
 	if (r == 0)
 		r = edits_begin(m, err);

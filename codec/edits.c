@@ -76,7 +76,11 @@ bool edits_unsaved(const struct model *m)
 
 void edits_finish(struct model *m)
 {
-	if (m->output && m->edits && !m->edits->unsaved)
+	if (!m->output || !m->edits)
+		return;
+	if (m->edits->unsaved)
+		edits_tidy(m);
+	else
 		edits_remove(m);
 }
 
@@ -121,6 +125,18 @@ void edits_remove(struct model *m)
 	pthread_mutex_lock(&m->edits->lock);
 	stop(m->edits);
 	pthread_mutex_unlock(&m->edits->lock);
+}
+
+void edits_tidy(struct model *m)
+{
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		const struct content *c = m->tensors[i].content;
+
+		if (c && (c->overlay || c->draft))
+			return;
+	}
+	edits_remove(m);
+	m->edits->unsaved = false;
 }
 
 static int append(struct edits *e, const Weightfs__Record *record, struct error *err)

@@ -97,6 +97,8 @@ void edits_finish(struct model *m);
 int edits_sync(struct model *m, struct error *err);
 /* Removes the work folder and all in it. No content has a region any more. */
 void edits_remove(struct model *m);
+/* Does so if no content has a region: what was edited was dropped. Nobody edits meanwhile. */
+void edits_tidy(struct model *m);
 /*
  * After a commit: removes the work folder; or, where drafts are open, begins a new journal for
  * the model as it is now, with the drafts in a new data file. Nobody edits meanwhile.

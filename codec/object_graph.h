@@ -17,7 +17,7 @@ struct graph_attribute {
 
 /*
  * Calls each() for every attribute of every node, until it returns a value below 0, which is
- * then returned. -EBADMSG: not a graph.
+ * then returned. -EBADMSG: not a graph, or an edge of it leads to a node that it does not have.
  */
 int object_graph_attributes(struct span graph,
 			    int (*each)(void *context, const struct graph_attribute *attribute),

@@ -16,6 +16,9 @@ bool saver_has_extent(const struct tensor *t)
 
 int saver_tensor_error(struct saver *s, const struct tensor *t, int r)
 {
+	if (r < 0 && t->is_slice)
+		return error_prefix(s->err, r, "slice %u of '%s'", t->part,
+				    quote(s->m->tensors[t->whole].key));
 	return r < 0 ? error_prefix(s->err, r, "'%s'", quote(t->key)) : 0;
 }
 

@@ -53,7 +53,7 @@ static int open_asset(struct handle *h, const struct node *n, struct error *err)
 
 static int open_text(struct handle *h, const struct node *n, bool truncate, struct error *err)
 {
-	int r = text_open(h->view, h->node, n, h->for_write, &h->text, err);
+	int r = text_open(h->view, h->node, n, h->for_write, truncate, &h->text, err);
 
 	if (r < 0 || !truncate)
 		return r;

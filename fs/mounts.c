@@ -5,7 +5,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 
 #include "codec/mem.h"
@@ -118,15 +118,22 @@ int mount_undo(const char *path, bool lazily, struct error *err)
 	return error_errno(err, "%s", path);
 }
 
+/* stat() may be answered from what the kernel remembers; statfs() never is. */
+bool mount_is_dead(const char *path)
+{
+	struct statfs st;
+
+	return statfs(path, &st) < 0 && errno == ENOTCONN;
+}
+
 int mount_make_way(const char *path, struct error *err)
 {
 	struct mount m = mount_find(path);
-	struct stat st;
 	int r;
 
 	if (!m.found)
 		return 0;
-	if (stat(path, &st) == 0 || errno != ENOTCONN)
+	if (!mount_is_dead(path))
 		return error_set(err, -EBUSY, "%s: %s is mounted there already", path, m.source);
 	r = mount_undo(path, true, err);
 	if (r == 0)

@@ -19,6 +19,8 @@ struct mount {
 char *mountpoint_path(const char *mountpoint, struct error *err);
 /* What is mounted at that absolute path. */
 struct mount mount_find(const char *path);
+/* True if nobody answers for the mount at that path any more. */
+bool mount_is_dead(const char *path);
 /* Unmounts, as root or by fusermount3; lazily: detaches. 0, -EBUSY, or another -errno. */
 int mount_undo(const char *path, bool lazily, struct error *err);
 /*

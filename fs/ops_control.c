@@ -25,6 +25,17 @@ enum command { COMMIT, SAVE, UNMOUNT, DISCARD, COMMANDS };
 
 static const char *const command_names[COMMANDS] = {"commit", "save", "unmount", "discard"};
 
+/* A command that was given, and by whom. They are carried out one after the other. */
+struct order {
+	struct order *next;
+	enum command command;
+	struct conversation *talk;
+	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
+	size_t answer_size;
+	pid_t asker;
+	uint64_t percent; /* that was told last */
+};
+
 struct committer {
 	struct session *session;
 	pthread_t thread;
@@ -32,13 +43,7 @@ struct committer {
 	pthread_cond_t some;
 	bool stopping;
 	int thaw; /* an eventfd: edits may go on */
-	/* The command at hand; talk is NULL if there is none. */
-	enum command command;
-	struct conversation *talk;
-	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
-	size_t answer_size;
-	pid_t asker;
-	uint64_t percent; /* that was told last */
+	struct order *first, **last;
 };
 
 /* ---- conversations ---- */
@@ -117,30 +122,37 @@ static void tell(struct conversation *c, bool busy, const char *format, ...)
 
 /* ---- commands ---- */
 
-/* Takes the command up, unless another one is being carried out. */
-static bool submit(struct committer *k, struct conversation *c, enum command command,
-		   fuse_req_t req, size_t size)
+/* Puts the command behind those that were given before: 0, or -EBUSY: this conversation has one. */
+static int submit(struct committer *k, struct conversation *c, enum command command, fuse_req_t req,
+		  size_t size)
 {
-	bool free_now;
-	uint64_t old;
+	struct order *o = calloc(1, sizeof(*o));
+	bool busy;
 
-	pthread_mutex_lock(&k->lock);
-	free_now = !k->talk;
-	if (free_now) {
-		k->command = command;
-		k->talk = c;
-		k->answer = command == COMMIT ? req : NULL;
-		k->answer_size = size;
-		k->asker = fuse_req_ctx(req)->pid;
-		pthread_mutex_lock(&c->lock);
-		c->refs++;
-		c->busy = true;
-		pthread_mutex_unlock(&c->lock);
-		(void)!read(k->thaw, &old, sizeof(old)); /* one that had nothing to thaw */
-		pthread_cond_signal(&k->some);
+	if (!o)
+		return -ENOMEM;
+	pthread_mutex_lock(&c->lock);
+	busy = c->busy;
+	c->refs += !busy;
+	c->busy = true;
+	pthread_mutex_unlock(&c->lock);
+	if (busy) {
+		free(o);
+		return -EBUSY;
 	}
+	*o = (struct order){
+		.command = command,
+		.talk = c,
+		.answer = command == COMMIT ? req : NULL,
+		.answer_size = size,
+		.asker = fuse_req_ctx(req)->pid,
+	};
+	pthread_mutex_lock(&k->lock);
+	*k->last = o;
+	k->last = &o->next;
+	pthread_cond_signal(&k->some);
 	pthread_mutex_unlock(&k->lock);
-	return free_now;
+	return 0;
 }
 
 static void thaw(struct committer *k)
@@ -165,6 +177,7 @@ void conversation_write(struct conversation *c, fuse_req_t req, struct span text
 	struct committer *k = session_of(req)->committer;
 	enum command command;
 	size_t size = text.n;
+	int r;
 
 	if (text.n && text.p[text.n - 1] == '\n')
 		text.n--;
@@ -175,8 +188,8 @@ void conversation_write(struct conversation *c, fuse_req_t req, struct span text
 	} else if (command == COMMANDS) {
 		log_line("control: unknown command '%s'", quote(text));
 		fuse_reply_err(req, EINVAL);
-	} else if (!submit(k, c, command, req, size)) {
-		fuse_reply_err(req, EBUSY);
+	} else if ((r = submit(k, c, command, req, size)) < 0) {
+		fuse_reply_err(req, -r);
 	} else if (command != COMMIT) {
 		fuse_reply_write(req, size);
 	}
@@ -188,10 +201,12 @@ void conversation_write(struct conversation *c, fuse_req_t req, struct span text
 static void stay_frozen(struct committer *k, pid_t asker)
 {
 	int pidfd = asker ? (int)syscall(SYS_pidfd_open, asker, 0) : -1;
+	bool gone = asker && pidfd < 0 && errno == ESRCH;
 	struct pollfd fds[] = {{.fd = k->thaw, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	uint64_t count;
 
-	poll(fds, pidfd < 0 ? 1 : 2, pidfd < 0 ? PATIENCE_MS : -1);
+	if (!gone)
+		poll(fds, pidfd < 0 ? 1 : 2, pidfd < 0 ? PATIENCE_MS : -1);
 	if (fds[0].revents && read(k->thaw, &count, sizeof(count)) < 0)
 		log_line("control: %s", strerror(errno));
 	close_pointer(&pidfd);
@@ -211,21 +226,21 @@ static void say_lines(struct conversation *c, struct span text)
 /* A save that takes long says how far it is, to who listens. */
 static void show_progress(void *context, uint64_t done, uint64_t all)
 {
-	struct committer *k = context;
+	struct order *o = context;
 	uint64_t percent = all ? 100 * done / all : 100;
 	bool listens;
 
-	if (percent == k->percent)
+	if (percent == o->percent)
 		return;
-	k->percent = percent;
-	pthread_mutex_lock(&k->talk->lock);
-	listens = k->talk->waiting != NULL;
-	pthread_mutex_unlock(&k->talk->lock);
+	o->percent = percent;
+	pthread_mutex_lock(&o->talk->lock);
+	listens = o->talk->waiting != NULL;
+	pthread_mutex_unlock(&o->talk->lock);
 	if (listens)
-		tell(k->talk, true, "progress %llu\n", (unsigned long long)percent);
+		tell(o->talk, true, "progress %llu\n", (unsigned long long)percent);
 }
 
-static void save(struct committer *k)
+static void save(struct committer *k, struct order *o)
 {
 	struct session *s = k->session;
 	struct commit_options options = session_commit_options(s);
@@ -233,25 +248,24 @@ static void save(struct committer *k)
 	enum exit_code code;
 	int r;
 
-	k->percent = 0;
 	options.progress = show_progress;
-	options.context = k;
+	options.context = o;
 	gate_close(&s->gate);
 	code = save_all(s->view, &options, &text, &r);
-	say_lines(k->talk, buf_span(&text));
-	if (k->command == COMMIT && r < 0)
-		fuse_reply_err(k->answer, -r);
-	else if (k->command == COMMIT)
-		fuse_reply_write(k->answer, k->answer_size);
-	tell(k->talk, false, "exit %d\n", code);
-	if (k->command == UNMOUNT && r == 0)
-		stay_frozen(k, k->asker);
+	say_lines(o->talk, buf_span(&text));
+	tell(o->talk, false, "exit %d\n", code);
+	if (o->command == COMMIT && r < 0)
+		fuse_reply_err(o->answer, -r);
+	else if (o->command == COMMIT)
+		fuse_reply_write(o->answer, o->answer_size);
+	if (o->command == UNMOUNT && r == 0)
+		stay_frozen(k, o->asker);
 	gate_open(&s->gate);
 	edit_resume(s);
 }
 
 /* The kernel is told when edits go on: it may be waiting for one that was put aside. */
-static void discard(struct committer *k)
+static void discard(struct committer *k, struct order *o)
 {
 	struct session *s = k->session;
 	node_id *changed;
@@ -266,35 +280,49 @@ static void discard(struct committer *k)
 		notify_twin(s, changed[i], 0, 0);
 	}
 	free(changed);
-	tell(k->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
+	tell(o->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
 	     n == 1 ? "" : "s", EXIT_FINE);
 }
 
-static void carry_out(struct committer *k)
+static void carry_out(struct committer *k, struct order *o)
 {
-	if (k->command == DISCARD)
-		discard(k);
+	uint64_t old;
+
+	(void)!read(k->thaw, &old, sizeof(old)); /* one that had nothing to thaw */
+	if (o->command == DISCARD)
+		discard(k, o);
 	else
-		save(k);
+		save(k, o);
+}
+
+/* The first order, off the list; NULL when there will be no more. The lock is held. */
+static struct order *next_order(struct committer *k)
+{
+	struct order *o;
+
+	while (!k->first && !k->stopping)
+		pthread_cond_wait(&k->some, &k->lock);
+	o = k->first;
+	if (o && !(k->first = o->next))
+		k->last = &k->first;
+	return o;
 }
 
 static void *committer_main(void *context)
 {
 	struct committer *k = context;
+	struct order *o;
 
 	pthread_mutex_lock(&k->lock);
-	while (!k->stopping) {
-		struct conversation *talk = k->talk;
+	while ((o = next_order(k))) {
+		bool stopping = k->stopping;
 
-		if (!talk) {
-			pthread_cond_wait(&k->some, &k->lock);
-			continue;
-		}
 		pthread_mutex_unlock(&k->lock);
-		carry_out(k);
+		if (!stopping) /* or nobody is there any more who could hear of it */
+			carry_out(k, o);
+		conversation_free(o->talk);
+		free(o);
 		pthread_mutex_lock(&k->lock);
-		k->talk = NULL;
-		conversation_free(talk);
 	}
 	pthread_mutex_unlock(&k->lock);
 	return NULL;
@@ -307,6 +335,7 @@ struct committer *committer_start(struct session *s)
 	if (!k)
 		return NULL;
 	k->session = s;
+	k->last = &k->first;
 	k->thaw = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->some, NULL);

@@ -3,14 +3,16 @@
  *
  * Who opens it has a conversation of their own. A command is a line that is written:
  *
- *	commit		writes back. The write returns when that is done, with the error if it
- *failed save		the same, but the write returns at once; what is read then are lines "say
- *TEXT" (to be shown) and at last "exit CODE" (fs/exit.h)
+ *	commit		writes back; the write returns when that is done, with its error
+ *	save		the same, but the write returns at once; what is read then are lines
+ *			"progress PERCENT", "say TEXT" (to be shown), and at last "exit CODE"
+ *			(fs/exit.h)
  *	unmount		as save, and keeps all edits waiting, so that an unmount that follows finds
  *			nothing to do
  *	thaw		after that: edits may go on, there will be no unmount
  *	discard		drops all edits; talks as save does
  *
+ * They are carried out one after the other; a conversation has one at a time (EBUSY).
  * After `unmount` edits wait until the unmount, a thaw, or the death of the asker.
  */
 #ifndef FS_OPS_CONTROL_H

@@ -45,8 +45,8 @@ static int open_tail(struct text *t, struct error *err)
 	return content_open(m, &m->tensors[t->what.object], false, &t->tail, err);
 }
 
-static struct text *text_new(struct view *v, node_id id, const struct node *n, struct error *err,
-			     int *ret_error)
+static struct text *text_new(struct view *v, node_id id, const struct node *n, bool anew,
+			     struct error *err, int *ret_error)
 {
 	struct text *t = calloc(1, sizeof(*t));
 
@@ -56,6 +56,11 @@ static struct text *text_new(struct view *v, node_id id, const struct node *n, s
 	*t = (struct text){.view = v, .node = id, .what = *n, .draft = -1};
 	pthread_rwlock_init(&t->lock, NULL);
 	*ret_error = view_render(v, n, &t->shown, err);
+	if (*ret_error == -EIO && anew) {
+		t->unreadable = *ret_error;
+		*ret_error = 0;
+		buf_reset(&t->shown);
+	}
 	if (*ret_error == 0 && kinds[n->kind]->tail)
 		*ret_error = open_tail(t, err);
 	if (*ret_error == 0)
@@ -98,8 +103,8 @@ static struct text *publish(struct view *v, struct text *t, bool for_write)
 	return other ? other : t;
 }
 
-int text_open(struct view *v, node_id id, const struct node *n, bool for_write, struct text **ret,
-	      struct error *err)
+int text_open(struct view *v, node_id id, const struct node *n, bool for_write, bool anew,
+	      struct text **ret, struct error *err)
 {
 	const struct kind *k = kinds[n->kind];
 	struct showing s = {v, view_branch(v, n), n->object};
@@ -112,7 +117,7 @@ int text_open(struct view *v, node_id id, const struct node *n, bool for_write, 
 		return r;
 	t = k->live ? NULL : join(v, id, for_write);
 	if (!t) {
-		t = text_new(v, id, n, err, &r);
+		t = text_new(v, id, n, anew, err, &r);
 		if (!t)
 			return r;
 		if (k->live)
@@ -224,6 +229,8 @@ int text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer, str
 	uint64_t end = t->draft >= 0 ? t->size : whole_size(t);
 	int r;
 
+	if (t->draft < 0 && t->unreadable)
+		return error_set(err, t->unreadable, "damaged, and not overwritten yet");
 	if (offset >= end)
 		return 0;
 	if (size > end - offset)
@@ -348,7 +355,7 @@ static int truncate_locked(struct text *t, uint64_t size, struct error *err)
 	if (size > size_max(t))
 		return error_set(err, -EFBIG, "%llu bytes are all that there is room for",
 				 (unsigned long long)size_max(t));
-	if (t->draft < 0 && size == whole_size(t))
+	if (t->draft < 0 && !t->unreadable && size == whole_size(t))
 		return 0;
 	r = begin(t, size, err);
 	if (r < 0)
@@ -400,6 +407,7 @@ static int accept_draft(struct text *t, struct error *err)
 	buf_release(&t->shown);
 	t->shown = fresh;
 	fresh = (struct buf){0};
+	t->unreadable = 0;
 	drop(t);
 	view_forget_size(t->view, t->node);
 	return CONTENT_ACCEPTED;

@@ -32,14 +32,16 @@ struct text {
 	int draft;	      /* -1: there is none */
 	uint64_t size;	      /* of the draft */
 	bool written;	      /* to the draft, since it began */
+	int unreadable;	      /* -EIO: there is nothing to be shown until a draft is accepted */
 };
 
 /*
- * Opens it. -EPERM, -EROFS: for_write, and it cannot be edited. Whatever rendering says. Paired
- * with text_close().
+ * Opens it. -EPERM, -EROFS: for_write, and it cannot be edited. Whatever rendering says, but for
+ * -EIO where it is to be written anew: what is damaged can be overwritten. Paired with
+ * text_close().
  */
-int text_open(struct view *v, node_id id, const struct node *n, bool for_write, struct text **ret,
-	      struct error *err);
+int text_open(struct view *v, node_id id, const struct node *n, bool for_write, bool anew,
+	      struct text **ret, struct error *err);
 /*
  * Closes a handle. With the last one for writing a draft is judged once more: CONTENT_ACCEPTED, or
  * CONTENT_DROPPED and why.

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -229,7 +228,6 @@ int unmount(const char *mountpoint, bool lazily)
 	struct error err = {""};
 	cleanup_free char *path = mountpoint_path(mountpoint, &err);
 	struct mount m = {0};
-	struct stat st;
 
 	if (!path) {
 		say("weightfs: %s", err.text);
@@ -240,7 +238,7 @@ int unmount(const char *mountpoint, bool lazily)
 		say("weightfs: %s is no mount of weightfs", path);
 		return EXIT_USAGE;
 	}
-	if (stat(path, &st) < 0 && errno == ENOTCONN)
+	if (mount_is_dead(path))
 		return unmount_dead(path, m.source);
 	return lazily ? detach(path) : unmount_live(path);
 }

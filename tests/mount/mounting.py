@@ -177,7 +177,9 @@ class Mount:
         self.model = Path(model)
         self.own = None if at else tempfile.mkdtemp(prefix='weightfs-')
         self.path = Path(at or self.own)
-        self.logfile = Path(tempfile.mkstemp(prefix='weightfs-', suffix='.log')[1])
+        fd, path = tempfile.mkstemp(prefix='weightfs-', suffix='.log')
+        os.close(fd)
+        self.logfile = Path(path)
         self.options = [*options, f'logfile={self.logfile}']
         self.pid = self.watchdog = None
         self.over = False  # unmounted, killed or given up: nothing is left to be saved
@@ -276,7 +278,7 @@ class Mount:
 
     def is_dead(self):
         try:
-            self.path.stat()
+            os.statvfs(self.path)  # stat() may be answered from the kernel's memory
         except OSError as error:
             return error.errno == errno.ENOTCONN
         return not self.mounted()

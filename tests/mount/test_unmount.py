@@ -232,7 +232,7 @@ def test_a_dead_mount_is_detached_with_a_notice(plain):
         m.kill()
         assert m.mounted()
         with fails(errno.ENOTCONN):
-            m.path.stat()
+            os.listdir(m.path)
         with Mount(plain, at=m.path) as again:
             assert 'detached' in again.said
             assert again.file('tiny').stat().st_size == 20
@@ -241,6 +241,17 @@ def test_a_dead_mount_is_detached_with_a_notice(plain):
 def test_u_of_a_dead_mount_detaches_it(plain):
     with Mount(plain) as m:
         m.kill()
+        code, said = m.unmount_dead()
+        assert (code, m.mounted()) == (FINE, False)
+        assert 'detached' in said
+
+
+def test_a_dead_mount_that_the_kernel_still_remembers_is_known_as_dead(plain):
+    """Its attributes are answered from the kernel's memory, as if somebody were there."""
+    with Mount(plain) as m:
+        remembered = m.path.stat()
+        m.kill()
+        assert m.path.stat() == remembered
         code, said = m.unmount_dead()
         assert (code, m.mounted()) == (FINE, False)
         assert 'detached' in said
