@@ -25,6 +25,13 @@ struct v1_files {
  * PREFIX is a bundle, as in TensorFlow; a shard that is named is meant, whatever lies beside it.
  */
 bool v1_find_files(const struct place *place, struct v1_files *ret);
+/*
+ * The number of shards, if name is PREFIX-SSSSS-of-NNNNN as printf writes it, or the pattern
+ * PREFIX-?????-of-NNNNN; else 0. Only then *ret_prefix_n characters are its prefix.
+ */
+uint32_t v1_parse_shard_name(const char *name, size_t *ret_prefix_n);
+/* True if the file has the end of a table. */
+bool v1_is_table(const struct place *place, const char *name);
 /* True if one of the files is a table. */
 bool v1_any_table(const struct place *place, const struct v1_files *f);
 /* The name of a file, and a NUL, added to out. */

@@ -23,11 +23,7 @@ void v1_file_name(const struct v1_files *f, uint32_t shard, struct buf *out)
 		buf_printf(out, "%s%c", f->prefix, 0);
 }
 
-/*
- * The number of shards, if name is PREFIX-SSSSS-of-NNNNN as printf writes it, or the pattern
- * PREFIX-?????-of-NNNNN; else 0. prefix_n characters are its prefix.
- */
-static uint32_t parse_shard_name(const char *name, size_t *ret_prefix_n)
+uint32_t v1_parse_shard_name(const char *name, size_t *ret_prefix_n)
 {
 	char one[48], pattern[48];
 	const char *of = NULL, *tail;
@@ -44,8 +40,10 @@ static uint32_t parse_shard_name(const char *name, size_t *ret_prefix_n)
 	snprintf(pattern, sizeof(pattern), "-\?\?\?\?\?-of-%05u", shards);
 	if ((strcmp(tail, one) != 0 || shard >= shards) && strcmp(tail, pattern) != 0)
 		return 0;
+	if (shards > BUNDLE_SHARDS_MAX)
+		return 0;
 	*ret_prefix_n = (size_t)(tail - name);
-	return shards <= BUNDLE_SHARDS_MAX ? shards : 0;
+	return shards;
 }
 
 /* Of how many shards there are some with that prefix. */
@@ -56,7 +54,7 @@ static void count_shards(const struct place *place, struct v1_files *f)
 
 	while (dir && (entry = readdir(dir))) {
 		size_t n;
-		uint32_t shards = parse_shard_name(entry->d_name, &n);
+		uint32_t shards = v1_parse_shard_name(entry->d_name, &n);
 
 		if (!shards || !span_equal(span_of(entry->d_name, n), span_str(f->prefix)))
 			continue;
@@ -67,7 +65,7 @@ static void count_shards(const struct place *place, struct v1_files *f)
 	}
 }
 
-static bool is_table(const struct place *place, const char *name)
+bool v1_is_table(const struct place *place, const char *name)
 {
 	cleanup_fd int fd = openat(place->rootfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	uint8_t footer[SSTABLE_FOOTER];
@@ -87,7 +85,7 @@ bool v1_any_table(const struct place *place, const struct v1_files *f)
 		cleanup_buf struct buf name = {0};
 
 		v1_file_name(f, i, &name);
-		found = !name.failed && is_table(place, (const char *)name.p);
+		found = !name.failed && v1_is_table(place, (const char *)name.p);
 	}
 	return found;
 }
@@ -109,13 +107,13 @@ bool v1_find_files(const struct place *place, struct v1_files *ret)
 	*ret = (struct v1_files){0};
 	if (!n || has_index(place, place->name))
 		return false;
-	ret->shards = parse_shard_name(place->name, &n);
-	if (!ret->shards && span_ends(name, span_str(meta)) && !is_table(place, place->name))
+	ret->shards = v1_parse_shard_name(place->name, &n);
+	if (!ret->shards && span_ends(name, span_str(meta)) && !v1_is_table(place, place->name))
 		n = name.n - strlen(meta);
 	ret->prefix = strndup(place->name, n);
 	if (!ret->prefix || ret->shards)
 		return ret->prefix != NULL;
-	if (!is_table(place, ret->prefix))
+	if (!v1_is_table(place, ret->prefix))
 		count_shards(place, ret);
 	return !has_index(place, ret->prefix);
 }

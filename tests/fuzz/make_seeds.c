@@ -131,6 +131,8 @@ static int seed_file(const char *path, const struct stat *st, int type, struct F
 		seed_saved_model(name, content, (struct span){0});
 	if (span_ends(span_str(path), span_str("/keras_metadata.pb")))
 		seed_saved_model(name, span_of("\x08\x01\x12\x00", 4), content);
+	if (span_ends(span_str(path), span_str("/checkpoint")))
+		write_seed("checkpoint_state", name, content);
 	if (span_ends(span_str(path), span_str(".json")) && content.n < JSON_MAX)
 		write_seed("json", name, content);
 	return 0;
@@ -305,6 +307,12 @@ static void seed_journals(void)
 	edit(m);
 }
 
+/* All that the text form has, of which TensorFlow writes a part only. */
+static const char state[] = "# saved\nmodel_checkpoint_path: '\\x61\\101\\u00e9\\n' \"b\";\n"
+			    "all_model_checkpoint_paths: [\"a\", 'b']\n"
+			    "all_model_checkpoint_timestamps: [1.5e3, -inf, 2f], "
+			    "last_preserved_timestamp: 1700000000.25\n";
+
 int main(int argc, char **argv)
 {
 	FILE *stamp;
@@ -317,6 +325,7 @@ int main(int argc, char **argv)
 	out_folder = argv[2];
 	MUST(mkdir(out_folder, 0777) == 0 || errno == EEXIST);
 	write_seed("json", "wrapped", span_str(wrapped));
+	write_seed("checkpoint_state", "state", span_str(state));
 	MUST(nftw(data_folder, seed_file, 16, FTW_PHYS) == 0);
 	seed_journals();
 	stamp = fopen(argv[3], "we");
