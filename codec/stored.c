@@ -109,7 +109,7 @@ static void add_length(uint32_t *crc, uint64_t length, bool wide, bool big_endia
 
 static int take_strings(struct stream *s, uint64_t elements, bool big_endian, uint32_t *crc)
 {
-	uint64_t length, sum = 0;
+	uint64_t length = 0, sum = 0;
 	int r;
 
 	if (!elements && !s->left)
@@ -128,7 +128,7 @@ static int take_strings(struct stream *s, uint64_t elements, bool big_endian, ui
 
 static int take_variants(struct stream *s, uint64_t elements, bool big_endian, uint32_t *crc)
 {
-	uint64_t length;
+	uint64_t length = 0;
 
 	for (uint64_t i = 0; i < elements; i++) {
 		int r = take_varint(s, &length);
