@@ -7,21 +7,44 @@
 #include "fs/handle.h"
 #include "fs/log.h"
 
-/* All nodes that a name can mean: a path, a key, a variable's own name. */
+/* All files that a name can mean: by path, by key, by a variable's own name. */
 struct matches {
-	const struct view *view;
+	struct view *view;
 	struct span name;
-	node_id found;
-	unsigned n;
+	node_id *found;
+	size_t n, capacity;
+	bool failed; /* no memory */
 };
+
+enum { PATHS = 2 }; /* so many matches may be found by their paths before others */
 
 static void add_match(struct matches *m, node_id id)
 {
-	if (!id || id == m->found)
+	node_id *grown;
+	struct node n;
+
+	if (!id || !tree_get(m->view->tree, id, &n) || n.type != NODE_FILE)
 		return;
-	m->n++;
-	if (!m->found)
-		m->found = id;
+	/* A tensor is found once; but what a path led to, which came first, may come again. */
+	for (size_t i = 0; i < m->n && i < PATHS; i++)
+		if (m->found[i] == id)
+			return;
+	grown = vector_grow(m->found, m->n, &m->capacity, sizeof(*grown));
+	m->failed |= !grown;
+	if (!grown)
+		return;
+	m->found = grown;
+	m->found[m->n++] = id;
+}
+
+/* The path of a file, or what of it follows "variables/" or the like. */
+static void match_path(struct matches *m, const char *folder)
+{
+	cleanup_buf struct buf path = {0};
+
+	buf_add_str(&path, folder);
+	buf_add(&path, m->name);
+	add_match(m, view_walk(m->view, buf_span(&path)));
 }
 
 static void match_tensors(struct matches *m, const struct branch *b)
@@ -34,49 +57,44 @@ static void match_tensors(struct matches *m, const struct branch *b)
 	}
 }
 
-static node_id find_file(struct view *v, struct span path)
-{
-	node_id id = view_walk(v, path);
-	struct node n;
-
-	return id && tree_get(v->tree, id, &n) && n.type == NODE_FILE ? id : NODE_NONE;
-}
-
 static void list_matches(const struct matches *m)
 {
 	say("weightctl: '%s' is ambiguous; by path:", quote(m->name));
-	for (size_t k = 0; k < m->view->n_branches; k++) {
-		const struct branch *b = m->view->branches[k];
+	for (size_t i = 0; i < m->n; i++) {
+		cleanup_buf struct buf path = {0};
 
-		for (size_t i = 0; i < b->model->n_tensors; i++) {
-			const struct tensor *t = &b->model->tensors[i];
-			cleanup_buf struct buf path = {0};
-
-			if (!span_equal(t->key, m->name) && !span_equal(t->variable, m->name))
-				continue;
-			view_path(m->view, b->tensor_nodes[i], &path);
-			say("  %s", quote(buf_span(&path)));
-		}
+		view_path(m->view, m->found[i], &path);
+		say("  %s", quote(buf_span(&path)));
 	}
+}
+
+static node_id choose(const struct matches *m)
+{
+	if (m->n == 1)
+		return m->found[0];
+	if (m->failed)
+		say("weightctl: %s", strerror(ENOMEM));
+	else if (m->n)
+		list_matches(m);
+	else
+		say("weightctl: '%s' is no tensor, path or variable of this model", quote(m->name));
+	return NODE_NONE;
 }
 
 static node_id find(struct view *v, const char *name)
 {
 	struct matches m = {.view = v, .name = span_str(name)};
-	cleanup_buf struct buf path = {0};
+	node_id id;
 
-	add_match(&m, find_file(v, m.name));
-	buf_printf(&path, "variables/%s", name);
-	add_match(&m, find_file(v, buf_span(&path)));
+	match_path(&m, "");
+	match_path(&m, "variables/");
 	for (size_t k = 0; k < v->n_branches; k++)
 		match_tensors(&m, v->branches[k]);
-	if (m.n == 1)
-		return m.found;
-	if (m.n)
-		list_matches(&m);
-	else
-		say("weightctl: '%s' is no tensor, path or variable of this model", quote(m.name));
-	return NODE_NONE;
+	if (!m.n)
+		match_path(&m, "names/"); /* kernel#2 */
+	id = choose(&m);
+	free(m.found);
+	return id;
 }
 
 static int copy_tensor(struct handle *h, struct error *err)
