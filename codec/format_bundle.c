@@ -199,6 +199,8 @@ static int name_variable(void *model, const struct graph_attribute *a)
 	if (!t || t->variable.n)
 		return 0;
 	t->variable = arena_copy(&m->arena, a->full_name);
+	t->node = a->node;
+	t->used = a->node / 8 < m->used_nodes.n && m->used_nodes.p[a->node / 8] >> a->node % 8 & 1;
 	return t->variable.p ? 0 : -ENOMEM;
 }
 

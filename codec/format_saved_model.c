@@ -190,6 +190,19 @@ static int try_config(struct model *m, struct span object_graph)
 	return 0;
 }
 
+/* Which of two variables of one name is which is all that this is for. */
+static int load_used_nodes(struct loader *l)
+{
+	cleanup_buf struct buf bits = {0};
+	int r = saved_model_used_nodes(l->g.object_graph, &bits);
+
+	if (r == -EBADMSG)
+		return 0;
+	if (r == 0 && bits.n)
+		l->m->used_nodes = arena_copy(&l->m->arena, buf_span(&bits));
+	return r < 0 || !bits.n || l->m->used_nodes.p ? r : -ENOMEM;
+}
+
 static int load_graph(struct model *m, struct span file, struct error *err)
 {
 	struct loader l = {.m = m, .file = file, .kept_left = KEPT_MAX, .err = err};
@@ -201,6 +214,8 @@ static int load_graph(struct model *m, struct span file, struct error *err)
 		r = load_version(&l);
 	if (r == 0)
 		r = load_signatures(&l);
+	if (r == 0)
+		r = load_used_nodes(&l);
 	if (r == 0 && !m->n_documents)
 		set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
 	return r < 0 ? r : try_config(m, l.g.object_graph);

@@ -62,6 +62,8 @@ struct model {
 
 	/* For model.json. Empty: unknown. */
 	struct span tensorflow_version, keras_version;
+	/* Nodes of the object graph that functions of a SavedModel work with: a bit each. */
+	struct span used_nodes;
 	struct span *tags;
 	size_t n_tags, n_metagraphs;
 	int32_t bundle_producer;

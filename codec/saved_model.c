@@ -14,6 +14,9 @@ enum {
 	ENTRY_KEY = 1,
 	ENTRY_VALUE = 2,
 	ASSET_FILENAME = 2,
+	OBJECT_GRAPH_NODES = 1,
+	OBJECT_GRAPH_FUNCTIONS = 2,
+	FUNCTION_BOUND_INPUTS = 2,
 };
 
 /* Looks at every field of the MetaGraphDef, so that what comes later finds no surprise. */
@@ -146,4 +149,66 @@ int metagraph_next_asset(struct span *body, struct span *ret)
 	}
 	*ret = filename;
 	return 1;
+}
+
+static void mark(struct buf *bits, uint64_t node)
+{
+	if (node / 8 < bits->n)
+		bits->p[node / 8] |= (uint8_t)(1 << node % 8);
+}
+
+/* Numbers may come one by one, or many in one field. */
+static int mark_bound_inputs(struct span function, struct buf *bits)
+{
+	struct pb_field f;
+	uint64_t node;
+	int r;
+
+	while ((r = pb_next(&function, &f)) > 0) {
+		if (f.number != FUNCTION_BOUND_INPUTS)
+			continue;
+		if (f.type == PB_VARINT)
+			mark(bits, f.value);
+		while (f.type == PB_BYTES && f.bytes.n) {
+			if (span_take_varint64(&f.bytes, &node) < 0)
+				return -EBADMSG;
+			mark(bits, node);
+		}
+	}
+	return r;
+}
+
+static int count_nodes(struct span object_graph, size_t *ret)
+{
+	struct pb_field f;
+	size_t n = 0;
+	int r;
+
+	while ((r = pb_next(&object_graph, &f)) > 0)
+		n += f.number == OBJECT_GRAPH_NODES && f.type == PB_BYTES;
+	*ret = n;
+	return r;
+}
+
+int saved_model_used_nodes(struct span object_graph, struct buf *ret)
+{
+	struct span entry, function;
+	size_t n;
+	int r = count_nodes(object_graph, &n);
+	uint8_t *bits;
+
+	if (r < 0)
+		return r;
+	bits = buf_extend(ret, (n + 7) / 8);
+	if (!bits)
+		return -ENOMEM;
+	memset(bits, 0, ret->n);
+	while ((r = pb_next_bytes(&object_graph, OBJECT_GRAPH_FUNCTIONS, &entry)) > 0) {
+		r = pb_find(entry, ENTRY_VALUE, &function);
+		if (r > 0)
+			r = mark_bound_inputs(function, ret);
+		if (r < 0)
+			break;
+	}
+	return r;
 }

@@ -10,6 +10,7 @@
 #ifndef CODEC_SAVED_MODEL_H
 #define CODEC_SAVED_MODEL_H
 
+#include "codec/buf.h"
 #include "codec/error.h"
 
 struct metagraph {
@@ -49,5 +50,12 @@ bool metagraph_signature_is_internal(struct span name);
 
 /* The name, relative to assets/, in an entry of asset_file_def. body: as above. */
 int metagraph_next_asset(struct span *body, struct span *ret);
+
+/*
+ * The nodes of a SavedObjectGraph that its functions work with (what they were traced with as
+ * inputs of their own: variables, tables): a bit each is set in ret, which is empty at first.
+ * -EBADMSG: no message. -ENOMEM.
+ */
+int saved_model_used_nodes(struct span object_graph, struct buf *ret);
 
 #endif

@@ -34,6 +34,8 @@ struct tensor {
 	struct shape shape;
 	uint32_t dtype;
 	bool hidden;	    /* no variable of its own: a slice of another, or the object graph */
+	bool used;	    /* a function of a SavedModel works with this variable */
+	uint32_t node;	    /* of the object graph, which holds the variable; where it has one */
 	struct extent base; /* its stored bytes; unused where slices is set */
 	const char *damage; /* why it cannot be read: its entry makes no sense; or NULL */
 	uint32_t whole; /* of a slice: the partitioned variable, as index into the model's tensors,

@@ -9,10 +9,12 @@
 #include <stdio.h>
 
 #include "fs/beneath.h"
+#include "fs/links.h"
 #include "fs/log.h"
 
 /* A model of n tensors has so many folders at most; what needs more is not shown. */
 enum { FOLDERS_PER_TENSOR = 8, FOLDERS_FLOOR = 100000, ASSET_DEPTH = 16, ASSETS_MAX = 100000 };
+enum { HIDDEN_LOGGED = 20 }; /* of the things that could not be shown */
 
 struct grower {
 	struct view *view;
@@ -88,10 +90,10 @@ static node_id add_path(struct grower *g, struct span path, const struct node *l
 
 static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *why)
 {
-	if (kinds[kind]->of == THING_TENSOR && g->hidden++ < 20)
+	if (kinds[kind]->of == THING_TENSOR && g->hidden++ < HIDDEN_LOGGED)
 		log_line("not shown, but kept: '%s': %s",
 			 quote(g->branch->model->tensors[object].key), why);
-	if (g->hidden == 20)
+	if (g->hidden == HIDDEN_LOGGED)
 		log_line("not shown, but kept: more of these");
 }
 
@@ -246,7 +248,18 @@ static int add_folders(struct grower *g)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (folders[i].there && !add_folder(g, g->root, span_str(folders[i].name)))
 			return -ENOMEM;
-	return m->n_variables ? add_lazy(g, "npy") : 0;
+	return 0;
+}
+
+static int add_lazy_folders(struct grower *g)
+{
+	const struct model *m = g->branch->model;
+	int r = m->n_variables ? add_lazy(g, "npy") : 0;
+
+	for (size_t i = 0; i < links_count && r == 0; i++)
+		if (links[i]->there(m))
+			r = add_lazy(g, links[i]->folder);
+	return r;
 }
 
 static struct grower grower_of(struct view *v, struct branch *b)
@@ -270,6 +283,8 @@ int grow_branch(struct view *v, struct branch *b)
 	if (!b->tensor_nodes || !b->npy_nodes)
 		return -ENOMEM;
 	r = add_folders(&g);
+	if (r == 0)
+		r = add_lazy_folders(&g);
 	if (r == 0 && m->has_assets)
 		r = list_assets(&g, "assets", 0);
 	if (r == 0 && m->has_extra)
@@ -277,12 +292,89 @@ int grow_branch(struct view *v, struct branch *b)
 	return r < 0 ? r : grow_all(&g);
 }
 
-int grow_folder(struct view *v, struct branch *b, const char *name)
+/* ---- folders that are made when somebody looks ---- */
+
+struct link_sink {
+	struct grower grower; /* its root is the folder of the links */
+	const struct links *links;
+};
+
+static bool add_link(struct link_sink *sink, struct span path, node_id to)
+{
+	struct node like = {
+		.type = NODE_LINK,
+		.branch = sink->grower.branch->number,
+		.object = to,
+	};
+
+	return add_path(&sink->grower, path, &like);
+}
+
+int link_emit(struct link_sink *sink, struct span path, uint32_t tensor)
+{
+	const struct branch *b = sink->grower.branch;
+	cleanup_buf struct buf npy = {0};
+
+	if (!b->tensor_nodes[tensor])
+		return 0;
+	buf_add(&npy, path);
+	buf_add_str(&npy, ".npy");
+	if (npy.failed)
+		return -ENOMEM;
+	if (!add_link(sink, path, b->tensor_nodes[tensor]) ||
+	    (b->npy_nodes[tensor] && !add_link(sink, buf_span(&npy), b->npy_nodes[tensor])))
+		link_hide(sink, tensor, "no room in the tree");
+	return 0;
+}
+
+void link_hide(struct link_sink *sink, uint32_t tensor, const char *why)
+{
+	struct grower *g = &sink->grower;
+
+	if (g->hidden++ < HIDDEN_LOGGED)
+		log_line("%s/: no link to '%s': %s", sink->links->folder,
+			 quote(g->branch->model->tensors[tensor].key), why);
+}
+
+static int grow_links(struct view *v, struct branch *b, node_id folder, const struct links *l)
+{
+	struct link_sink sink = {.grower = grower_of(v, b), .links = l};
+	int r = grow_folder(v, tree_find(v->tree, b->root, span_str("npy")));
+
+	sink.grower.root = folder;
+	return r < 0 ? r : l->list(b->model, &sink);
+}
+
+static int grow_kinds(struct view *v, struct branch *b, const char *name)
 {
 	struct grower g = grower_of(v, b);
 
 	g.lazy = name;
 	return grow_all(&g);
+}
+
+static const struct links *links_of(const char *folder)
+{
+	for (size_t i = 0; i < links_count; i++)
+		if (strcmp(links[i]->folder, folder) == 0)
+			return links[i];
+	return NULL;
+}
+
+int grow_folder(struct view *v, node_id folder)
+{
+	const struct links *l;
+	struct branch *b;
+	struct node n;
+	int r;
+
+	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER || !n.object)
+		return 0;
+	b = view_branch(v, &n);
+	l = links_of(n.name);
+	r = l ? grow_links(v, b, folder, l) : grow_kinds(v, b, n.name);
+	tree_set_object(v->tree, folder, 0);
+	return r;
 }
 
 int grow_mount(struct view *v)

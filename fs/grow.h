@@ -6,8 +6,11 @@
 
 /* Adds all that is to be seen of the branch's model. -ENOMEM. */
 int grow_branch(struct view *v, struct branch *b);
-/* Adds what a folder of that name, which is made when somebody looks, has in it. -ENOMEM. */
-int grow_folder(struct view *v, struct branch *b, const char *name);
+/*
+ * Fills a folder that is made when somebody looks, if that was not done yet. The view's `growing`
+ * is locked. -ENOMEM.
+ */
+int grow_folder(struct view *v, node_id folder);
 /* Adds the folder .weightfs. -ENOMEM. */
 int grow_mount(struct view *v);
 

@@ -81,11 +81,8 @@ void view_look(struct view *v, node_id folder)
 	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER || !n.object)
 		return;
 	pthread_mutex_lock(&v->growing);
-	if (tree_get(v->tree, folder, &n) && n.object) {
-		if (grow_folder(v, view_branch(v, &n), n.name) < 0)
-			log_line("%s: no memory to show it", n.name);
-		tree_set_object(v->tree, folder, 0);
-	}
+	if (grow_folder(v, folder) < 0)
+		log_line("%s: no memory to show it", n.name);
 	pthread_mutex_unlock(&v->growing);
 }
 

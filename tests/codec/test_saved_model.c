@@ -136,6 +136,48 @@ TEST(broken_entries)
 	assert_int_equal(rest.p - body.p, 4);
 }
 
+static int used(const char *graph, struct buf *bits)
+{
+	cleanup_buf struct buf bytes = {0};
+
+	add_hex(&bytes, graph);
+	return saved_model_used_nodes(buf_span(&bytes), bits);
+}
+
+/* Nodes are 0a00; a function is an entry of a map, whose value has the numbers in field 2. */
+TEST(nodes_that_functions_work_with)
+{
+	static const struct {
+		const char *graph, *bits;
+	} cases[] = {
+		{"", ""},
+		{"0a00 0a00 0a00", "00"},
+		{"0a00 0a00 0a00 1209 0a0166 1204 1202 0102", "06"},
+		{"1207 0a0166 1202 1002 0a00 0a00 0a00", "04"}, /* not packed */
+		{"1206 1204 1202 0002 0a00 0a00 0a00 1206 1204 1202 0101", "07"},
+		{"0a00 1206 1204 1202 0007 1205 1203 10ff7f", "81"}, /* 7 is padding, 16383 none */
+		{"1203 0a0166 0a00", "00"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_buf struct buf bits = {0};
+
+		assert_int_equal(used(cases[i].graph, &bits), 0);
+		assert_hex(buf_span(&bits), cases[i].bits);
+	}
+}
+
+TEST(broken_functions)
+{
+	static const char *const graphs[] = {"0a", "1205", "1203 1205", "1205 1203 120180"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(graphs); i++) {
+		cleanup_buf struct buf bits = {0};
+
+		assert_int_equal(used(graphs[i], &bits), -EBADMSG);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +185,8 @@ int main(void)
 		cmocka_unit_test(parts_of_a_metagraph),
 		cmocka_unit_test(refused_with_the_offset),
 		cmocka_unit_test(broken_entries),
+		cmocka_unit_test(nodes_that_functions_work_with),
+		cmocka_unit_test(broken_functions),
 	};
 
 	return RUN(tests);

@@ -1,0 +1,5 @@
+#include "fs/links.h"
+
+const struct links *const links[] = {&links_names};
+
+const size_t links_count = ARRAY_SIZE(links);

@@ -1,0 +1,35 @@
+/*
+ * Folders of links into variables/ and npy/: other orders and names for the same tensors. A new
+ * one is a new file links_*.c and one word in the list of links.c. They are filled when somebody
+ * looks.
+ */
+#ifndef FS_LINKS_H
+#define FS_LINKS_H
+
+#include "codec/model.h"
+
+struct link_sink;
+
+struct links {
+	const char *folder; /* in the root of a model */
+	/* True if the model has anything to show there. Asked at the mount: it is quick. */
+	bool (*there)(const struct model *m);
+	/* Adds all links, in the order in which they are to be listed. -ENOMEM. */
+	int (*list)(struct model *m, struct link_sink *sink);
+};
+
+/* The list; links_count of them. */
+extern const struct links *const links[];
+extern const size_t links_count;
+
+extern const struct links links_names; /* links_names.c */
+
+/*
+ * Adds PATH, to the bytes of a tensor, and, where it has one, PATH.npy to its .npy. A path that
+ * cannot be shown is logged. -ENOMEM.
+ */
+int link_emit(struct link_sink *sink, struct span path, uint32_t tensor);
+/* Logs that a tensor has no link. */
+void link_hide(struct link_sink *sink, uint32_t tensor, const char *why);
+
+#endif

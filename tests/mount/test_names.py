@@ -1,0 +1,180 @@
+"""names/: the variables by their own names, as links."""
+
+import errno
+import os
+import re
+import shlex
+import stat
+import struct
+
+import pytest
+
+from models import TARGETS, key_of, parse_tsv
+from mounting import USAGE, Mount, assert_sound, bash, cat, fails, weightctl
+
+
+def links_below(folder):
+    """The paths of all links, relative to the folder; nothing else is there but folders."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            assert os.path.islink(path), path
+            found.append(os.path.relpath(path, folder))
+        assert not any(os.path.islink(os.path.join(parent, name)) for name in folders)
+    return found
+
+
+def target_of(m, path):
+    """Where a link of names/ leads, relative to the mount's root."""
+    text = os.readlink(m.path / 'names' / path)
+    assert not text.startswith('/')
+    return os.path.normpath(os.path.join('names', os.path.dirname(path), text))
+
+
+def rows_of(m):
+    return parse_tsv((m.path / 'tensors.tsv').read_bytes())
+
+
+def own_name(path):
+    """The name that a path below names/ stands for."""
+    return key_of(path, False)
+
+
+def names_in_truth(target):
+    """Key -> own name, as TensorFlow's object graph says; TF1's keys are names."""
+    if target.object_based:
+        return {key: name for key, name in target.checkpoint['graph']['keys'].items() if name}
+    return {name: name for name in [*target.tensors, *target.unreadable]}
+
+
+@pytest.mark.parametrize('target', [t for t in TARGETS if t.tensors], ids=repr)
+def test_each_own_name_leads_to_its_variable(copy_of, target):
+    truth = names_in_truth(target)
+    with Mount(copy_of(target.argument)) as m:
+        rows = {row['path']: row for row in rows_of(m).values()}
+        links = [path for path in links_below(m.path / 'names') if not path.endswith('.npy')]
+        found = {target_of(m, path): path for path in links}
+        assert len(found) == len(links)
+        assert found.keys() == {path for path, row in rows.items() if row['variable']}
+        for path, link in found.items():
+            row, name = rows[path], own_name(link)
+            assert row['variable'] == truth.get(row['name'], row['variable'])
+            assert name == row['variable'] or re.sub('#[0-9]+$', '', name) == row['variable']
+        shown = {row['name'] for row in rows.values() if row['variable']}
+        if 'sample' not in target.checkpoint:
+            assert shown == {key for key in truth if key in {r['name'] for r in rows.values()}}
+
+
+@pytest.mark.parametrize('target', [t for t in TARGETS if t.tensors], ids=repr)
+def test_beside_each_link_is_one_to_its_npy(copy_of, target):
+    with Mount(copy_of(target.argument)) as m:
+        links = set(links_below(m.path / 'names'))
+        for path in links:
+            to = target_of(m, path)
+            if not path.endswith('.npy'):
+                npy = f'npy/{to.removeprefix("variables/")}.npy'
+                assert (f'{path}.npy' in links) == (m.path / npy).exists()
+                continue
+            assert to == f'npy/{target_of(m, path[:-4]).removeprefix("variables/")}.npy'
+            assert (m.path / 'names' / path).read_bytes().startswith(b'\x93NUMPY')
+
+
+def test_a_link_is_as_long_as_what_it_says(copy_of):
+    with Mount(copy_of('mlp')) as m:
+        path = m.path / 'names/dense_1/kernel'
+        found = path.lstat()
+        assert found.st_mode == stat.S_IFLNK | 0o777
+        assert found.st_size == len(os.readlink(path)) == len(
+            '../../variables/layer_with_weights-0/kernel')
+        assert path.stat().st_ino == m.file('layer_with_weights-0/kernel').stat().st_ino
+
+
+def test_of_two_variables_of_one_name_the_one_in_use_keeps_it(copy_of):
+    """Keras 3 stores each weight twice, and its functions work with variables/."""
+    with Mount(copy_of('keras3')) as m:
+        for path in links_below(m.path / 'names'):
+            assert ('#2' in path) == target_of(m, path).split('/')[1].startswith('_all')
+        assert target_of(m, 'small/first/kernel') == 'variables/variables/0'
+        assert target_of(m, 'small/first/kernel#2') == 'variables/_all_variables/2'
+
+
+def test_a_name_can_be_a_file_and_a_folder(copy_of):
+    with Mount(copy_of('tf1')) as m:
+        assert target_of(m, 'w') == 'variables/w'
+        assert target_of(m, 'w.d/Adam') == 'variables/w.d/Adam'
+        assert target_of(m, 'w.d/Adam.npy') == 'npy/w.d/Adam.npy'
+
+
+def test_there_are_no_names_where_there_are_no_variables(copy_of):
+    with Mount(copy_of('novars')) as m:
+        assert 'names' not in os.listdir(m.path)
+
+
+def test_what_is_written_through_a_name_is_saved(copy_of):
+    model, values = copy_of('mlp'), struct.pack('<64f', *range(64))
+    with Mount(model) as m:
+        (m.path / 'names/dense_1/bias').write_bytes(values)
+        assert m.file('layer_with_weights-0/bias').read_bytes() == values
+        assert m.pending() == {'variables/layer_with_weights-0/bias'}
+    assert cat(model, 'dense_1/bias') == values
+    assert_sound(model)
+
+
+def test_names_themselves_cannot_be_changed(copy_of):
+    with Mount(copy_of('mlp')) as m:
+        names = m.path / 'names'
+        with fails(errno.EPERM):
+            (names / 'dense_1/kernel').unlink()
+        with fails(errno.EPERM):
+            (names / 'dense_1').rename(names / 'dense_9')
+        with fails(errno.EPERM):
+            (names / 'new').write_bytes(b'')
+        with fails(errno.EPERM):
+            (names / 'new').mkdir()
+        with fails(errno.EPERM):
+            (names / 'new').symlink_to('dense_1/kernel')
+
+
+def test_the_weights_of_one_model_are_grafted_into_another(copy_of, tmp_path):
+    """A checkpoint's weights go into a SavedModel whose own were lost."""
+    old, new = copy_of('mlp_weights/mlp'), copy_of('mlp')
+    with Mount(new) as m:
+        before = {path: (m.path / 'names' / path).read_bytes()
+                  for path in links_below(m.path / 'names')}
+        for path in before:
+            if re.match('dense|pred', path) and not path.endswith('.npy'):
+                (m.path / 'names' / path).write_bytes(bytes(len(before[path])))
+    with Mount(old) as source, Mount(new) as m:
+        done = bash(f'cp -rL {shlex.quote(str(source.path))}/names/. '
+                    f'{shlex.quote(str(m.path))}/names/')
+        assert done.stderr == ''
+    with Mount(new) as m:
+        after = {path: (m.path / 'names' / path).read_bytes() for path in before}
+    assert {p: c for p, c in after.items() if p.startswith('dense_1/')} == {
+        p: c for p, c in before.items() if p.startswith('dense_1/')}
+    assert cat(new, 'predictions/kernel') == cat(old, 'predictions/kernel')
+    assert_sound(new)
+
+
+def test_cat_takes_own_names(copy_of):
+    model = copy_of('mlp')
+    with Mount(model) as m:
+        kernel = (m.path / 'names/dense_1/kernel').read_bytes()
+        second = (m.path / 'names/count#2').read_bytes()
+        npy = (m.path / 'names/dense_1/kernel.npy').read_bytes()
+    assert cat(model, 'dense_1/kernel') == cat(model, 'names/dense_1/kernel') == kernel
+    assert cat(model, 'dense_1/kernel.npy') == npy
+    assert cat(model, 'count#2') == second
+    done = weightctl('cat', model, 'count')
+    assert done.returncode == USAGE
+    assert done.stderr.split('\n')[1:] == ['  variables/keras_api/metrics/0/count',
+                                           '  variables/keras_api/metrics/1/count', '']
+
+
+def test_what_follows_links_finds_every_tensor_again(copy_of):
+    """find -L, tar -h and the like see files, not links."""
+    with Mount(copy_of('mlp')) as m:
+        done = bash(f'cd {m.path} && find -L names -name kernel -type f -printf "%s %p\\n"')
+        assert '200704 names/dense_1/kernel' in done.stdout.split('\n')
+        assert done.stderr == ''
