@@ -37,18 +37,26 @@ static int finish(struct replay *p)
 	return r;
 }
 
-/* Sweeps up after a commit that was begun and not decided. */
+/*
+ * Sweeps up after a commit that was begun and not decided: the names that it made, and what it
+ * had staged, of which there may be no record yet.
+ */
 static int sweep(struct replay *p)
 {
 	struct arena arena = {0};
-	Weightfs__Stage *stage =
-		pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
+	Weightfs__Stage *stage = NULL;
+	int r = 0;
 
+	if (p->stage.n) {
+		stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena,
+				  p->err);
+		r = stage ? 0 : -EBADMSG;
+	}
 	if (stage)
 		intent_sweep_record(p->edits->model, stage);
 	intent_sweep_staged(p->edits->stagefd);
 	arena_release(&arena);
-	return stage ? 0 : -EBADMSG;
+	return r;
 }
 
 /* Overlays become pending edits again; nobody is left to complete a draft. */
@@ -113,7 +121,7 @@ static int recover(struct replay *p, struct recovery *found)
 		return foreign(p);
 	e->next_region = p->n_slots ? (uint32_t)p->n_slots : 1;
 	r = cut(p, found);
-	if (r == 0 && p->stage.n)
+	if (r == 0)
 		r = sweep(p);
 	if (r == 0 && p->stage.n)
 		r = intent_append_abort(&e->journal, p->err);
@@ -178,7 +186,7 @@ int edits_discard(struct model *m, struct recovery *ret, struct error *err)
 	r = replay_read(&p, m->edits, err);
 	if (r == 0 && p.intent.n && finish(&p) == 0)
 		ret->finished = true;
-	else if (r == 0 && p.stage.n)
+	else if (r == 0)
 		r = sweep(&p);
 	replay_release(&p);
 	if (r == -ENOTSUP || r == -ENOMEM)
