@@ -70,6 +70,7 @@ static int adopt(struct replay *p, struct recovery *found)
 
 		if (region && s->draft) {
 			found->dropped++;
+			s->tensor->draft_lost = true;
 			edits_drop(m, region);
 		} else if (region && content_adopt(m, s->tensor, region, &p->mtime) < 0) {
 			return -ENOMEM;

@@ -42,6 +42,7 @@ struct tensor {
 			 */
 	uint32_t part;	/* and which of its slices; meaningful while is_slice */
 	bool is_slice;
+	bool draft_lost;	 /* an earlier mount died with an unfinished draft of it */
 	bool verified;		 /* its checksum was right; under the model's contents lock */
 	struct slices *slices;	 /* a partitioned variable (codec/slices.h), or NULL */
 	struct content *content; /* NULL until it is opened or edited (codec/content.h) */

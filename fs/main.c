@@ -99,6 +99,7 @@ static int make_view(const struct options *o, struct view *v)
 		log_line("%s", strerror(ENOMEM));
 		return EXIT_NOT_MOUNTABLE;
 	}
+	view_note_lost_drafts(v);
 	return EXIT_FINE;
 }
 

@@ -240,6 +240,18 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 		tell(o->talk, true, "progress %llu\n", (unsigned long long)percent);
 }
 
+/* Who unmounts hears once more what an earlier mount could not keep. */
+static enum exit_code tell_lost_drafts(struct view *v, struct buf *text)
+{
+	if (!v->lost_drafts)
+		return EXIT_FINE;
+	v->lost_drafts = false;
+	buf_printf(text, "%u unfinished draft%s of an earlier mount dropped; the log names %s\n",
+		   v->recovery.dropped, v->recovery.dropped == 1 ? " was" : "s were",
+		   v->recovery.dropped == 1 ? "it" : "them");
+	return EXIT_LEFT_OVER;
+}
+
 static void save(struct committer *k, struct order *o)
 {
 	struct session *s = k->session;
@@ -252,6 +264,8 @@ static void save(struct committer *k, struct order *o)
 	options.context = o;
 	gate_close(&s->gate);
 	code = save_all(s->view, &options, &text, &r);
+	if (o->command == UNMOUNT && code == EXIT_FINE)
+		code = tell_lost_drafts(s->view, &text);
 	say_lines(o->talk, buf_span(&text));
 	tell(o->talk, false, "exit %d\n", code);
 	if (o->command == COMMIT && r < 0)

@@ -175,6 +175,21 @@ void view_note_dropped(struct view *v, node_id id, const char *why)
 	pthread_mutex_unlock(&v->lock);
 }
 
+void view_note_lost_drafts(struct view *v)
+{
+	for (size_t i = 0; i < v->n_branches; i++) {
+		struct branch *b = v->branches[i];
+
+		for (size_t k = 0; k < b->model->n_tensors; k++) {
+			if (!b->model->tensors[k].draft_lost)
+				continue;
+			view_note_dropped(v, b->tensor_nodes[k],
+					  "the daemon died before it was complete");
+			v->lost_drafts = true;
+		}
+	}
+}
+
 void view_drop_drafts(struct view *v)
 {
 	for (size_t i = 0; i < v->n_branches; i++) {

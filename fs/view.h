@@ -35,6 +35,7 @@ struct view {
 	mode_t umask;
 	struct timespec mounted;
 	struct recovery recovery;
+	bool lost_drafts; /* of an earlier mount, and who unmounts has not heard of it yet */
 	pthread_mutex_t growing; /* folders that are made when somebody looks */
 	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
 	struct text *texts;	 /* that are open (fs/text.h) */
@@ -80,6 +81,8 @@ int view_render(struct view *v, const struct node *n, struct buf *out, struct er
 void view_forget_size(struct view *v, node_id id);
 /* Gives up all drafts, whoever has them open; each is noted. */
 void view_drop_drafts(struct view *v);
+/* Notes the drafts with which an earlier mount died. */
+void view_note_lost_drafts(struct view *v);
 /* Notes a draft that was dropped, for the status and the log. */
 void view_note_dropped(struct view *v, node_id id, const char *why);
 
