@@ -154,6 +154,9 @@ static int compare_places(const void *a, const void *b, void *tensors)
 		return x->base.shard < y->base.shard ? -1 : 1;
 	if (x->base.offset != y->base.offset)
 		return x->base.offset < y->base.offset ? -1 : 1;
+	/* What has no bytes lies before what begins at the same place. */
+	if (!x->base.size != !y->base.size)
+		return !x->base.size ? -1 : 1;
 	return x < y ? -1 : 1;
 }
 

@@ -103,11 +103,45 @@ static int make_view(const struct options *o, struct view *v)
 	return EXIT_FINE;
 }
 
+/* A mount there would hide files from us that we need. */
+static bool hides_model(const struct model *m, const char *mountpoint)
+{
+	const char *const folders[] = {"assets", "assets.extra", m->work, m->prefix};
+	size_t n = strlen(m->place.root);
+
+	if (strncmp(mountpoint, m->place.root, n) != 0 || mountpoint[n] != '/')
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		size_t length = folders[i] ? strcspn(folders[i], "/") : 0;
+
+		/* The prefix is that of files; only a folder before it can be in the way. */
+		if (folders[i] == m->prefix && length && !m->prefix[length])
+			continue;
+		if (length && strncmp(mountpoint + n + 1, folders[i], length) == 0 &&
+		    (!mountpoint[n + 1 + length] || mountpoint[n + 1 + length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int check_mountpoint(const struct view *v, const char *mountpoint)
+{
+	for (size_t i = 0; i < v->n_branches; i++) {
+		if (!hides_model(v->branches[i]->model, mountpoint))
+			continue;
+		log_line("%s is a part of the model: mount it somewhere else", mountpoint);
+		return EXIT_NOT_MOUNTABLE;
+	}
+	return EXIT_FINE;
+}
+
 static int serve(const struct options *o, char *mountpoint)
 {
 	struct session s = {.options = o, .mountpoint = mountpoint, .view = view_new()};
 	int code = s.view ? make_view(o, s.view) : EXIT_NOT_MOUNTABLE;
 
+	if (code == EXIT_FINE)
+		code = check_mountpoint(s.view, mountpoint);
 	if (code == EXIT_FINE)
 		code = session_run(&s, ready);
 	view_free(s.view);

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
@@ -126,7 +127,7 @@ bool mount_is_dead(const char *path)
 	return statfs(path, &st) < 0 && errno == ENOTCONN;
 }
 
-int mount_make_way(const char *path, struct error *err)
+static int detach_dead(const char *path, struct error *err)
 {
 	struct mount m = mount_find(path);
 	int r;
@@ -139,4 +140,18 @@ int mount_make_way(const char *path, struct error *err)
 	if (r == 0)
 		log_line("%s: detached a mount of %s whose daemon had died", path, m.source);
 	return r;
+}
+
+int mount_make_way(const char *path, struct error *err)
+{
+	struct stat st;
+	int r = detach_dead(path, err);
+
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0)
+		return error_errno(err, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, -ENOTDIR, "%s is no folder to mount at", path);
+	return 0;
 }

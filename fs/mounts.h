@@ -25,6 +25,7 @@ bool mount_is_dead(const char *path);
 int mount_undo(const char *path, bool lazily, struct error *err);
 /*
  * Makes way at a mount point: a dead mount of ours is detached, with a notice. -EBUSY: a live one.
+ * -ENOTDIR: it is no folder.
  */
 int mount_make_way(const char *path, struct error *err);
 

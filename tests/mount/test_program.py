@@ -34,15 +34,25 @@ def test_relative_paths(plain, tmp_path):
     assert (done.returncode, done.stderr) == (FINE, '')
 
 
-@pytest.mark.parametrize('inside', ['', 'variables', 'm'])
+@pytest.mark.parametrize('inside', ['', 'm', 'm/variables'])
 def test_a_mountpoint_on_or_in_the_model_itself(copy_of, inside):
     model = copy_of('mlp')
-    (model / inside).mkdir(exist_ok=True)
+    (model / inside).mkdir(exist_ok=True, parents=True)
     before = {name for name in names_in(model) if name != 'fingerprint.pb'}
     with Mount(model, at=model / inside) as m:
         content = edit(m.file('layer_with_weights-0/bias'))
     assert names_in(model) == before
     assert cat(model, 'dense_1/bias') == content
+
+
+@pytest.mark.parametrize('inside', ['variables', 'variables/m', 'assets'])
+def test_a_mountpoint_that_would_hide_the_model_is_refused(copy_of, inside):
+    model = copy_of('vocab')
+    (model / inside).mkdir(exist_ok=True)
+    done = weightfs(model, model / inside)
+    assert done.returncode == NOT_MOUNTABLE
+    assert 'part of the model' in done.stderr and len(done.stderr.splitlines()) == 1
+    assert mount_number(model / inside) is None
 
 
 def test_a_model_behind_a_symbolic_link(copy_of, tmp_path):
