@@ -115,7 +115,7 @@ const struct document *model_document(const struct model *m, enum document_type 
 int model_set_workdir(struct model *m, const char *path);
 /* Adds a line to the model's notes. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* -ESTALE if a file of the base is not what it was at load. */
+/* -ESTALE if a file of the base, or a shard, is not what it was at load. */
 int model_check_base(const struct model *m, struct error *err);
 
 #endif
