@@ -235,7 +235,9 @@ static int check_file(const struct model *m, const char *name, const struct file
 	if (file_id_equal(&now, before))
 		return 0;
 	return error_set(err, -ESTALE, "%s/%s: %s since the mount", m->place.root, name,
-			 !now.ino ? "removed" : before->ino ? "changed" : "made");
+			 !now.ino      ? "removed"
+			 : before->ino ? "changed"
+				       : "made");
 }
 
 int model_check_base(const struct model *m, struct error *err)

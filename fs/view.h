@@ -35,7 +35,7 @@ struct view {
 	mode_t umask;
 	struct timespec mounted;
 	struct recovery recovery;
-	bool lost_drafts; /* of an earlier mount, and who unmounts has not heard of it yet */
+	bool lost_drafts;	 /* of an earlier mount, and who unmounts has not heard of it yet */
 	pthread_mutex_t growing; /* folders that are made when somebody looks */
 	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
 	struct text *texts;	 /* that are open (fs/text.h) */
