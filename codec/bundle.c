@@ -44,6 +44,7 @@ int bundle_decode_header(struct span value, struct bundle_header *ret, struct er
 			.shards = (uint32_t)h->num_shards,
 			.big_endian =
 				h->endianness == TENSORFLOW__BUNDLE_HEADER_PROTO__ENDIANNESS__BIG,
+			.producer = h->version ? h->version->producer : 0,
 		};
 	arena_release(&arena);
 	return r;

@@ -21,6 +21,7 @@ enum { BUNDLE_SHARDS_MAX = 100000 };
 struct bundle_header {
 	uint32_t shards;
 	bool big_endian;
+	int32_t producer; /* version of the format */
 };
 
 /*

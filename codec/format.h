@@ -54,10 +54,17 @@ int bundle_save(struct model *m, struct stage *stage, struct error *err);
 /* Stages all of it, as edited, as one shard and its index, for another place. */
 int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
 		       struct staged *ret_index, struct error *err);
+/*
+ * Adds the object graph to out as JSON (codec/object_graph.h), as it lies in the bundle now; the
+ * model has a DOCUMENT_OBJECT_GRAPH. -EIO: damaged. -ESTALE, -ENOMEM.
+ */
+int bundle_print_graph(struct model *m, struct buf *out, struct error *err);
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
+int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);
 /* Adds a document; its strings must live in the model's arena. -ENOMEM. */
-int model_add_document(struct model *m, enum document_type type, struct span name,
-		       struct span text);
+int model_add_document(struct model *m, const struct document *document);
+/* Says why there are no documents of that type; the sentence is copied. */
+void model_set_absent(struct model *m, enum document_type type, const char *why);
 
 #endif

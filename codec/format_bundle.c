@@ -6,18 +6,16 @@
 #include <stdio.h>
 
 #include "codec/bundle.h"
+#include "codec/bundle_objects.h"
 #include "codec/crc32c.h"
 #include "codec/format.h"
-#include "codec/object_graph.h"
 #include "codec/place.h"
 #include "codec/slices.h"
 #include "codec/sstable.h"
-#include "codec/stored.h"
 
 static const uint64_t index_max = 1 << 30;   /* bytes of an index file */
 static const uint64_t keys_floor = 64 << 20; /* bytes of all keys together: what is always fine, */
 enum { KEYS_RATIO = 32 };		     /* and how many times the file's size */
-static const uint64_t graph_max = 512 << 20; /* bytes of an object graph */
 
 /* What is needed while an index is read. */
 struct loader {
@@ -191,89 +189,19 @@ static int init_shards(struct loader *l, const char *prefix)
 	return 0;
 }
 
-static int name_variable(void *model, const struct graph_attribute *a)
-{
-	struct model *m = model;
-	struct tensor *t = a->full_name.n ? model_find(m, a->key) : NULL;
-
-	if (!t || t->variable.n)
-		return 0;
-	t->variable = arena_copy(&m->arena, a->full_name);
-	t->node = a->node;
-	t->used = a->node / 8 < m->used_nodes.n && m->used_nodes.p[a->node / 8] >> a->node % 8 & 1;
-	return t->variable.p ? 0 : -ENOMEM;
-}
-
-/* The bytes of the object graph, a string scalar. */
-static int read_graph(struct model *m, const struct tensor *graph, struct buf *stored,
-		      struct span *ret, struct error *err)
-{
-	cleanup_fd int fd = shard_open(&m->shards[graph->base.shard], m->place.rootfd, err);
-	struct strings elements;
-	uint8_t *p;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	if (graph->base.size > graph_max)
-		return error_set(err, -EFBIG, "%llu bytes", (unsigned long long)graph->base.size);
-	r = stored_verify(fd, &graph->base, DTYPE_STRING, 1, m->big_endian, err);
-	if (r < 0)
-		return r;
-	p = buf_extend(stored, (size_t)graph->base.size);
-	if (!p)
-		return -ENOMEM;
-	r = read_at(fd, p, stored->n, graph->base.offset);
-	if (r == 0)
-		r = strings_open(&elements, buf_span(stored), 1, err);
-	if (r == 0 && !strings_next(&elements, ret))
-		r = -EBADMSG;
-	return r;
-}
-
-/*
- * Takes the variables' own names from the object graph. A graph that cannot be read costs the
- * names only: it is noted, and the model is mounted.
- */
-static int name_variables(struct loader *l)
-{
-	struct model *m = l->m;
-	struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
-	cleanup_buf struct buf stored = {0};
-	struct error why = {0};
-	struct span message;
-	int r;
-
-	if (!graph || graph->dtype != DTYPE_STRING || graph->shape.rank || graph->slices) {
-		for (size_t i = 0; i < m->n_tensors; i++)
-			m->tensors[i].variable = m->tensors[i].key;
-		return 0;
-	}
-	graph->hidden = true;
-	m->object_based = true;
-	r = read_graph(m, graph, &stored, &message, &why);
-	if (r == 0)
-		r = object_graph_attributes(message, name_variable, m, &why);
-	if (r < 0)
-		model_note(m,
-			   "the object graph cannot be read, so variables have no names of "
-			   "their own: %s",
-			   why.text);
-	return r == -ENOMEM ? r : 0;
-}
-
 static int load_file(struct loader *l, const char *prefix, struct span file)
 {
 	struct model *m = l->m;
 	int r = read_entries(l, file);
 
 	m->big_endian = l->header.big_endian;
+	m->bundle_producer = l->header.producer;
 	if (r == 0)
 		r = resolve_all_slices(l);
 	if (r == 0)
 		r = init_shards(l, prefix);
 	if (r == 0)
-		r = name_variables(l);
+		r = bundle_load_objects(m);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < m->n_tensors; i++)
@@ -375,10 +303,13 @@ static int probe(const struct place *place)
 static int load(struct model *m, struct error *err)
 {
 	cleanup_free char *prefix = find_prefix(&m->place);
+	int r;
 
 	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix) < 0)
 		return -ENOMEM;
-	return bundle_load(m, prefix, err);
+	r = bundle_load(m, prefix, err);
+	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";
+	return r;
 }
 
 const struct format format_bundle = {

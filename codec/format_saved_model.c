@@ -2,16 +2,16 @@
  * A SavedModel: a folder with saved_model.pb, which says what the model can do, and mostly a
  * bundle of its variables, a folder of assets, and Keras's metadata.
  *
- * What people read of saved_model.pb is a few kilobytes, though its graph may take gigabytes: it
- * is read, walked, and given back; copies of those few kilobytes stay, in the model's arena. What
- * cannot be shown of it costs the documents, not the mount: the variables are in files of their
- * own.
+ * What people read of saved_model.pb is a few kilobytes, though its graph may take gigabytes:
+ * copies of those few kilobytes stay, in the model's arena. What cannot be shown of it costs the
+ * documents, not the mount: the variables are in files of their own.
  */
 #include "codec/format.h"
 #include "codec/keras.h"
 #include "codec/place.h"
 #include "codec/stage.h"
 #include "codec/saved_model.h"
+#include "codec/saved_model_file.h"
 #include "codec/signature.h"
 
 #define GRAPH	   "saved_model.pb"
@@ -19,16 +19,17 @@
 #define METADATA   "keras_metadata.pb"
 #define VARIABLES  "variables/variables"
 
-static const uint64_t graph_max = INT32_MAX;	/* bytes: no message is longer */
 static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
 /* What is kept of saved_model.pb: hundreds of signatures are many already. */
-enum { TAGS_MAX = 1000, SIGNATURES_MAX = 10000, KEPT_MAX = 64 << 20 };
+enum { METAGRAPHS_MAX = 1000, TAGS_MAX = 1000, SIGNATURES_MAX = 10000, KEPT_MAX = 64 << 20 };
 
 struct loader {
 	struct model *m;
 	struct span file;   /* saved_model.pb */
-	struct metagraph g; /* the one that is shown */
+	struct metagraph g; /* the one at hand */
+	uint32_t n;	    /* which one that is */
 	size_t kept_left;   /* bytes that may still be kept */
+	size_t tags_left, signatures_left;
 	struct error *err;
 };
 
@@ -48,27 +49,69 @@ static int keep(struct loader *l, struct span s, struct span *ret)
 	return 0;
 }
 
-static int load_tags(struct loader *l)
+static int load_tags(struct loader *l, struct model_graph *graph)
 {
-	struct model *m = l->m;
 	struct span info = l->g.info, tag;
-	size_t capacity = 0;
+	size_t n = 0;
 	int r;
 
-	while ((r = metagraph_next_tag(&info, &tag)) > 0) {
-		struct span *grown = vector_grow(m->tags, m->n_tags, &capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		m->tags = grown;
-		if (m->n_tags == TAGS_MAX)
-			return error_set(l->err, -EFBIG, "it has more than %d tags", TAGS_MAX);
-		r = keep(l, tag, &m->tags[m->n_tags]);
+	while ((r = metagraph_next_tag(&info, &tag)) > 0)
+		n++;
+	if (r < 0)
+		return saved_model_bad(l->file, info, l->err);
+	if (n > l->tags_left)
+		return error_set(l->err, -EFBIG, "it has more than %d tags", TAGS_MAX);
+	l->tags_left -= n;
+	graph->tags = arena_alloc(&l->m->arena, n * sizeof(*graph->tags));
+	if (!graph->tags)
+		return -ENOMEM;
+	info = l->g.info;
+	while (graph->n_tags < n && metagraph_next_tag(&info, &tag) > 0) {
+		r = keep(l, tag, &graph->tags[graph->n_tags]);
 		if (r < 0)
 			return r;
-		m->n_tags++;
+		graph->n_tags++;
 	}
-	return r < 0 ? saved_model_bad(l->file, info, l->err) : 0;
+	return 0;
+}
+
+static int compare_tags(const void *a, const void *b)
+{
+	return span_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+/* How many of the MetaGraphDefs before have the same tags. */
+static size_t count_namesakes(const struct model *m, struct span name, size_t n)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		found += span_starts(m->metagraphs[i].name, name) &&
+			 (m->metagraphs[i].name.n == name.n ||
+			  m->metagraphs[i].name.p[name.n] == '#');
+	return found;
+}
+
+static int name_metagraph(struct loader *l, struct model_graph *graph)
+{
+	cleanup_free struct span *sorted = calloc(graph->n_tags + 1, sizeof(*sorted));
+	cleanup_buf struct buf name = {0};
+	size_t before;
+
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, graph->tags, graph->n_tags * sizeof(*sorted));
+	qsort(sorted, graph->n_tags, sizeof(*sorted), compare_tags);
+	for (size_t i = 0; i < graph->n_tags; i++) {
+		buf_add_str(&name, i ? "," : "");
+		buf_add(&name, sorted[i]);
+	}
+	if (!name.n)
+		buf_add_str(&name, "untagged");
+	before = count_namesakes(l->m, buf_span(&name), l->n);
+	if (before)
+		buf_printf(&name, "#%zu", before + 1);
+	return name.failed ? -ENOMEM : keep(l, buf_span(&name), &graph->name);
 }
 
 static int load_version(struct loader *l)
@@ -81,39 +124,49 @@ static int load_version(struct loader *l)
 	return r > 0 ? keep(l, version, &l->m->tensorflow_version) : 0;
 }
 
-static int add_signature(struct loader *l, const struct metagraph_signature *s)
+/* The signature of that name in the MetaGraphDef at hand. */
+static struct document *find_signature(const struct loader *l, struct span name)
 {
 	struct model *m = l->m;
-	const struct document *old;
-	struct span name, text;
+
+	for (size_t i = m->n_documents; i > 0 && m->documents[i - 1].metagraph == l->n; i--)
+		if (span_equal(m->documents[i - 1].name, name))
+			return &m->documents[i - 1];
+	return NULL;
+}
+
+static int add_signature(struct loader *l, const struct metagraph_signature *s)
+{
+	struct document d = {.type = DOCUMENT_SIGNATURE, .metagraph = l->n};
+	struct document *old;
 	int r = signature_check(s->def, l->err);
 
 	if (r < 0)
 		return error_prefix(l->err, r, "signature %s, at offset %zu", quote(s->name),
 				    (size_t)(s->def.p - l->file.p));
-	r = keep(l, s->def, &text);
+	r = keep(l, s->def, &d.text);
 	if (r < 0)
 		return r;
 	/* It is a map: of two with the same name the last one counts. */
-	old = model_document(m, DOCUMENT_SIGNATURE, s->name);
+	old = find_signature(l, s->name);
 	if (old) {
-		m->documents[old - m->documents].text = text;
+		old->text = d.text;
 		return 0;
 	}
-	r = keep(l, s->name, &name);
-	return r < 0 ? r : model_add_document(m, DOCUMENT_SIGNATURE, name, text);
+	r = keep(l, s->name, &d.name);
+	return r < 0 ? r : model_add_document(l->m, &d);
 }
 
 static int load_signatures(struct loader *l)
 {
 	struct span body = l->g.body;
 	struct metagraph_signature s;
-	int r, n = 0;
+	int r;
 
 	while ((r = metagraph_next_signature(&body, &s)) > 0) {
 		if (metagraph_signature_is_internal(s.name))
 			continue;
-		if (n++ == SIGNATURES_MAX)
+		if (!l->signatures_left--)
 			return error_set(l->err, -EFBIG, "it has more than %d signatures",
 					 SIGNATURES_MAX);
 		r = add_signature(l, &s);
@@ -123,35 +176,86 @@ static int load_signatures(struct loader *l)
 	return r < 0 ? saved_model_bad(l->file, body, l->err) : 0;
 }
 
-/* Why there are no documents of that type; the sentence is copied. */
-static void set_absent(struct model *m, enum document_type type, const char *why)
+static int load_metagraph(struct loader *l)
 {
-	struct span text = arena_copy(&m->arena, span_str(why));
+	struct model_graph *graph = &l->m->metagraphs[l->n];
+	int r = load_tags(l, graph);
 
-	m->absent[type] = text.p ? (const char *)text.p : "";
+	if (r == 0)
+		r = name_metagraph(l, graph);
+	return r < 0 ? r : load_signatures(l);
 }
 
-static int add_config(struct model *m, struct span metadata, struct error *err)
+static int load_metagraphs(struct loader *l)
 {
-	cleanup_buf struct buf config = {0}, version = {0};
-	struct span text;
-	int r = keras_config(metadata, &config, &version, err);
+	struct model *m = l->m;
+	struct span rest = l->file;
+	struct metagraph served = {0};
+	int r = saved_model_served(l->file, &m->served, &m->n_metagraphs, l->err);
 
 	if (r < 0)
 		return r;
-	m->keras_version = arena_copy(&m->arena, buf_span(&version));
-	if (!m->keras_version.p)
+	if (m->n_metagraphs > METAGRAPHS_MAX)
+		return error_set(l->err, -EFBIG, "it has more than %d MetaGraphDefs",
+				 METAGRAPHS_MAX);
+	m->metagraphs = calloc(m->n_metagraphs, sizeof(*m->metagraphs));
+	if (!m->metagraphs)
 		return -ENOMEM;
-	if (r == 0) {
-		set_absent(m, DOCUMENT_CONFIG, "Keras saved this model without its architecture");
+	for (; l->n < m->n_metagraphs && saved_model_next(&rest, &l->g) > 0; l->n++) {
+		r = load_metagraph(l);
+		if (r < 0)
+			return r;
+		if (l->n == m->served)
+			served = l->g;
+	}
+	l->g = served;
+	return load_version(l);
+}
+
+/* ---- Keras ---- */
+
+static int add_text(struct model *m, enum document_type type, const struct buf *text,
+		    const char *absent)
+{
+	struct document d = {.type = type};
+
+	if (!text->n) {
+		model_set_absent(m, type, absent);
 		return 0;
 	}
-	text = arena_copy(&m->arena, buf_span(&config));
-	return text.p ? model_add_document(m, DOCUMENT_CONFIG, (struct span){0}, text) : -ENOMEM;
+	d.text = arena_copy(&m->arena, buf_span(text));
+	return d.text.p ? model_add_document(m, &d) : -ENOMEM;
+}
+
+static int add_keras(struct model *m, struct span metadata, struct error *err)
+{
+	cleanup_keras struct keras_texts texts = {0};
+	int r = keras_read(metadata, &texts, err);
+
+	if (r < 0)
+		return r;
+	m->kind = "Keras 2 SavedModel";
+	if (texts.config.n + texts.training.n > KEPT_MAX)
+		return error_set(err, -EFBIG, "the architecture takes more than %d MiB",
+				 KEPT_MAX >> 20);
+	m->keras_version = arena_copy(&m->arena, buf_span(&texts.version));
+	if (!m->keras_version.p)
+		return -ENOMEM;
+	r = add_text(m, DOCUMENT_CONFIG, &texts.config,
+		     "Keras saved this model without its architecture");
+	return r < 0 ? r
+		     : add_text(m, DOCUMENT_TRAINING, &texts.training,
+				"the model was not compiled when it was saved");
+}
+
+static void set_no_keras(struct model *m, const char *why)
+{
+	model_set_absent(m, DOCUMENT_CONFIG, why);
+	model_set_absent(m, DOCUMENT_TRAINING, why);
 }
 
 /* From keras_metadata.pb, or from where the metadata was before there was one. */
-static int load_config(struct model *m, struct span object_graph, struct error *err)
+static int load_keras(struct model *m, struct span object_graph, struct error *err)
 {
 	cleanup_file struct file file = {0};
 	struct span metadata;
@@ -160,10 +264,9 @@ static int load_config(struct model *m, struct span object_graph, struct error *
 	if (r == -ENOENT) {
 		r = keras_root_metadata_old(object_graph, &metadata, err);
 		if (r == 0)
-			set_absent(m, DOCUMENT_CONFIG,
-				   "there is no " METADATA
-				   ", which model.save() of Keras 2 writes");
-		return r > 0 ? add_config(m, metadata, err) : r;
+			set_no_keras(m, "there is no " METADATA
+					", which model.save() of Keras 2 writes");
+		return r > 0 ? add_keras(m, metadata, err) : r;
 	}
 	if (r == 0)
 		r = model_add_base(m, METADATA, &file);
@@ -171,24 +274,26 @@ static int load_config(struct model *m, struct span object_graph, struct error *
 		return r;
 	r = keras_root_metadata(buf_span(&file.bytes), &metadata, err);
 	if (r == 0)
-		set_absent(m, DOCUMENT_CONFIG, METADATA " says nothing of the model as a whole");
+		set_no_keras(m, METADATA " says nothing of the model as a whole");
 	if (r > 0)
-		r = add_config(m, metadata, err);
+		r = add_keras(m, metadata, err);
 	return r < 0 ? error_prefix(err, r, METADATA) : r;
 }
 
-/* A config that cannot be read is noted; only a lack of memory keeps the model from its mount. */
-static int try_config(struct model *m, struct span object_graph)
+/* What cannot be read of it is noted; only a lack of memory keeps the model from its mount. */
+static int try_keras(struct model *m, struct span object_graph)
 {
 	struct error why = {0};
-	int r = load_config(m, object_graph, &why);
+	int r = load_keras(m, object_graph, &why);
 
 	if (r >= 0 || r == -ENOMEM)
 		return r;
-	set_absent(m, DOCUMENT_CONFIG, why.text);
-	model_note(m, "there is no config.json: %s", why.text);
+	set_no_keras(m, why.text);
+	model_note(m, "there is no config.json and no training_config.json: %s", why.text);
 	return 0;
 }
+
+/* ---- the whole ---- */
 
 /* Which of two variables of one name is which is all that this is for. */
 static int load_used_nodes(struct loader *l)
@@ -205,51 +310,57 @@ static int load_used_nodes(struct loader *l)
 
 static int load_graph(struct model *m, struct span file, struct error *err)
 {
-	struct loader l = {.m = m, .file = file, .kept_left = KEPT_MAX, .err = err};
-	int r = saved_model_served(file, &l.g, &m->n_metagraphs, err);
+	struct loader l = {
+		.m = m,
+		.file = file,
+		.kept_left = KEPT_MAX,
+		.tags_left = TAGS_MAX,
+		.signatures_left = SIGNATURES_MAX,
+		.err = err,
+	};
+	int r = load_metagraphs(&l);
 
-	if (r == 0)
-		r = load_tags(&l);
-	if (r == 0)
-		r = load_version(&l);
-	if (r == 0)
-		r = load_signatures(&l);
-	if (r == 0)
-		r = load_used_nodes(&l);
-	if (r == 0 && !m->n_documents)
-		set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
-	return r < 0 ? r : try_config(m, l.g.object_graph);
+	if (r < 0)
+		return r;
+	m->kind = l.g.object_graph.p ? "TensorFlow 2 SavedModel" : "TensorFlow 1 SavedModel";
+	if (!m->n_documents)
+		model_set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
+	r = load_used_nodes(&l);
+	return r < 0 ? r : try_keras(m, l.g.object_graph);
 }
 
 /* The variables alone are shown of a model whose graph we do not take. */
 static void do_without_graph(struct model *m, const char *why)
 {
 	m->n_documents = 0;
-	for (int i = 0; i < DOCUMENT_TYPES; i++)
-		set_absent(m, (enum document_type)i, why);
+	m->n_metagraphs = 0;
+	m->kind = "SavedModel";
+	model_set_absent(m, DOCUMENT_SIGNATURE, why);
+	set_no_keras(m, why);
 	model_note(m, "there are no signatures and no config.json: %s", why);
 }
 
-/* A graph file too big to be read is still part of the base: by who it is. */
+/* A graph file that is not read is still part of the base: by who it is. */
 static int add_base_unread(struct model *m, const char *name)
 {
-	struct file file = {0};
+	struct file_id id = {0};
 	struct stat st;
 
 	if (fstatat(m->place.rootfd, name, &st, 0) == 0)
-		file.id = file_id_of(&st);
-	return model_add_base(m, name, &file);
+		id = file_id_of(&st);
+	return model_add_base_as(m, name, &id, 0);
 }
 
 static int read_graph(struct model *m, struct error *err)
 {
-	cleanup_file struct file file = {0};
-	int r = file_read(m->place.rootfd, GRAPH, graph_max, &file, err);
+	cleanup_saved_model_file struct saved_model_file file = {0};
+	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
 
 	if (r < 0)
 		return r;
-	r = load_graph(m, buf_span(&file.bytes), err);
-	return r < 0 ? error_prefix(err, r, GRAPH) : model_add_base(m, GRAPH, &file);
+	r = load_graph(m, file.bytes, err);
+	return r < 0 ? error_prefix(err, r, GRAPH)
+		     : model_add_base_as(m, GRAPH, &file.id, file.crc);
 }
 
 static int load_documents(struct model *m, struct error *err)
@@ -281,6 +392,8 @@ static int load_variables(struct model *m, struct error *err)
 	if (fstatat(m->place.rootfd, VARIABLES ".index", &st, 0) == 0 ||
 	    (errno != ENOENT && errno != ENOTDIR))
 		return bundle_load(m, VARIABLES, err);
+	model_set_absent(m, DOCUMENT_OBJECT_GRAPH,
+			 "it is stored with the variables, of which there are none");
 	if (has_folder(m, "variables"))
 		model_note(m, "there are no variables: " VARIABLES ".index is missing");
 	return 0;

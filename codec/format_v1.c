@@ -474,9 +474,7 @@ static int init_shards(struct loader *l, const struct v1_files *f)
 /* What was read of a file stands for it; there is no index beside. */
 static int note_base(struct loader *l, const struct shard *s)
 {
-	struct file file = {.id = s->id};
-
-	return model_add_base(l->m, s->name, &file);
+	return model_add_base_as(l->m, s->name, &s->id, 0);
 }
 
 /* What one file says; nothing of it is kept if it makes no sense. */
@@ -562,6 +560,7 @@ static int load(struct model *m, struct error *err)
 		r = load_files(&l, &f, err);
 	free(l.parts);
 	v1_files_release(&f);
+	m->kind = "V1 checkpoint";
 	return r;
 }
 

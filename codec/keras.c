@@ -161,22 +161,64 @@ static void print_config(const struct json *json, json_ref model, struct buf *ou
 	buf_add_u8(out, '}');
 }
 
-int keras_config(struct span metadata, struct buf *config, struct buf *version, struct error *err)
+/* The text of a value that is not null. */
+static void add_value(const struct json *json, json_ref v, struct buf *out)
 {
+	if (v && json->values[v].type != JSON_NULL)
+		buf_add(out, json->values[v].text);
+}
+
+int keras_read(struct span metadata, struct keras_texts *ret, struct error *err)
+{
+	cleanup_keras struct keras_texts texts = {0};
 	cleanup_json struct json json = {0};
-	json_ref model, named;
+	json_ref model, version;
 	int r = json_parse(&json, metadata, err);
 
 	if (r < 0)
 		return r == -EINVAL ? -EBADMSG : r;
 	model = json_get(&json, 0, "model_config");
-	named = json_get(&json, 0, "keras_version");
-	if (named && json.values[named].type == JSON_STRING)
-		json_unescape(json.values[named].text, version);
-	r = has_config(&json, model);
-	if (r > 0)
-		print_config(&json, model, config);
-	if (buf_error(config) < 0 || buf_error(version) < 0)
+	if (has_config(&json, model))
+		print_config(&json, model, &texts.config);
+	add_value(&json, json_get(&json, 0, "training_config"), &texts.training);
+	version = json_get(&json, 0, "keras_version");
+	if (version && json.values[version].type == JSON_STRING)
+		json_unescape(json.values[version].text, &texts.version);
+	if (texts.config.failed || texts.training.failed || texts.version.failed)
 		return -ENOMEM;
-	return r;
+	*ret = texts;
+	texts = (struct keras_texts){0};
+	return 0;
+}
+
+void keras_release(struct keras_texts *texts)
+{
+	buf_release(&texts->config);
+	buf_release(&texts->training);
+	buf_release(&texts->version);
+}
+
+/* A model's config has its layers, or, of a very old Sequential, is the list of them. */
+static bool has_layers(const struct json *json, json_ref config)
+{
+	return json->values[config].type == JSON_ARRAY || json_get(json, config, "layers");
+}
+
+int keras_object_config(struct span text, struct buf *out, struct error *err)
+{
+	cleanup_json struct json json = {0};
+	json_ref config;
+	int r;
+
+	if (!text.n)
+		return 0; /* how Keras says that get_config() gave nothing */
+	r = json_parse(&json, text, err);
+	if (r < 0)
+		return r == -EINVAL ? -EBADMSG : r;
+	config = json_get(&json, 0, "config");
+	if (!config || !json_get(&json, 0, "class_name") || !has_layers(&json, config))
+		return 0;
+	print_config(&json, 0, out);
+	r = buf_error(out);
+	return r < 0 ? r : 1;
 }

@@ -19,15 +19,30 @@ int keras_root_metadata(struct span file, struct span *ret, struct error *err);
 /* The same in a SavedObjectGraph of TensorFlow 2.0 to 2.4; 0 if the root is no Keras object. */
 int keras_root_metadata_old(struct span object_graph, struct span *ret, struct error *err);
 
+/* What the metadata of the root says; what it does not say is empty. A zeroed one is empty. */
+struct keras_texts {
+	/*
+	 * The architecture as model_from_json() takes it, and as model.to_json() printed it up to
+	 * Keras 2.12: {"class_name", "config", "keras_version", "backend"} on one line, its
+	 * numbers and strings spelled as in metadata, Keras's wrappers of tuples and shapes
+	 * undone, every "shared_object_id" left out. A subclassed model may have none.
+	 */
+	struct buf config;
+	/* What model.compile() was given: "training_config" as it stands there. */
+	struct buf training;
+	struct buf version; /* of Keras */
+};
+
+/* -EBADMSG if it is no JSON; -ENOMEM. */
+int keras_read(struct span metadata, struct keras_texts *ret, struct error *err);
+void keras_release(struct keras_texts *texts);
+#define cleanup_keras __attribute__((cleanup(keras_release)))
+
 /*
- * Adds to config the architecture as model_from_json() takes it, and as model.to_json() printed
- * it up to Keras 2.12: {"class_name", "config", "keras_version", "backend"} on one line, its
- * numbers and strings spelled as in metadata, Keras's wrappers of tuples and shapes undone,
- * every "shared_object_id" left out. Adds to version that of Keras, where it is named.
- *
- * 1; 0 if the metadata has no architecture (a subclassed model may have none), with version set
- * all the same; -EBADMSG if it is no JSON; -ENOMEM.
+ * The same architecture, {"class_name", "config"}, from what Keras put into a checkpoint for each
+ * layer and model (the attribute OBJECT_CONFIG_JSON, up to TensorFlow 2.0 or so): 1; 0 if the
+ * object is no model with layers; -EBADMSG if it is no JSON; -ENOMEM.
  */
-int keras_config(struct span metadata, struct buf *config, struct buf *version, struct error *err);
+int keras_object_config(struct span json, struct buf *out, struct error *err);
 
 #endif

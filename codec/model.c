@@ -97,6 +97,24 @@ struct model *model_new(void)
 	return m;
 }
 
+/* Why a model has not what its format said nothing about. */
+static void say_what_is_absent(struct model *m)
+{
+	static const char *const usually[DOCUMENT_TYPES] = {
+		[DOCUMENT_SIGNATURE] = "only a SavedModel has signatures",
+		[DOCUMENT_CONFIG] = "a checkpoint holds values, not the architecture",
+		[DOCUMENT_TRAINING] = "only a SavedModel of Keras 2 says how it was compiled",
+		[DOCUMENT_OBJECT_GRAPH] = "the keys are names, as TensorFlow 1 has them",
+	};
+	bool there[DOCUMENT_TYPES] = {false};
+
+	for (size_t i = 0; i < m->n_documents; i++)
+		there[m->documents[i].type] = true;
+	for (int i = 0; i < DOCUMENT_TYPES; i++)
+		if (!there[i] && !m->absent[i])
+			m->absent[i] = usually[i];
+}
+
 int model_open(const char *argument, struct model **ret, struct error *err)
 {
 	cleanup_model struct model *m = model_new();
@@ -115,6 +133,7 @@ int model_open(const char *argument, struct model **ret, struct error *err)
 		r = model_set_workdir(m, NULL);
 	if (r < 0)
 		return r;
+	say_what_is_absent(m);
 	if (!m->format->save) {
 		m->read_only = -EROFS;
 		snprintf(m->why_read_only, sizeof(m->why_read_only), "a %s is read-only",
@@ -139,7 +158,7 @@ struct model *model_free(struct model *m)
 	free(m->shards);
 	free(m->tensors);
 	free(m->documents);
-	free(m->tags);
+	free(m->metagraphs);
 	free(m->prefix);
 	free(m->work);
 	free(m->workdir);
@@ -170,12 +189,18 @@ const struct document *model_document(const struct model *m, enum document_type 
 				      struct span name)
 {
 	for (size_t i = 0; i < m->n_documents; i++)
-		if (m->documents[i].type == type && span_equal(m->documents[i].name, name))
+		if (m->documents[i].type == type && span_equal(m->documents[i].name, name) &&
+		    (type != DOCUMENT_SIGNATURE || m->documents[i].metagraph == m->served))
 			return &m->documents[i];
 	return NULL;
 }
 
 int model_add_base(struct model *m, const char *name, const struct file *file)
+{
+	return model_add_base_as(m, name, &file->id, crc32c_extend(0, buf_span(&file->bytes)));
+}
+
+int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc)
 {
 	struct base_file *grown = realloc(m->base, (m->n_base + 1) * sizeof(*grown));
 
@@ -184,20 +209,20 @@ int model_add_base(struct model *m, const char *name, const struct file *file)
 	m->base = grown;
 	grown[m->n_base] = (struct base_file){
 		.name = strdup(name),
-		.id = file->id,
-		.crc = crc32c_extend(0, buf_span(&file->bytes)),
+		.id = *id,
+		.crc = crc,
 	};
 	return grown[m->n_base++].name ? 0 : -ENOMEM;
 }
 
-int model_add_document(struct model *m, enum document_type type, struct span name, struct span text)
+int model_add_document(struct model *m, const struct document *document)
 {
 	struct document *grown = realloc(m->documents, (m->n_documents + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	m->documents = grown;
-	grown[m->n_documents++] = (struct document){type, name, text};
+	grown[m->n_documents++] = *document;
 	return 0;
 }
 
@@ -211,6 +236,13 @@ int model_set_workdir(struct model *m, const char *path)
 	else if (asprintf(&m->work_path, "%s/%s", m->place.root, m->work) < 0)
 		m->work_path = NULL;
 	return m->work_path && (m->workdir || !path) ? 0 : -ENOMEM;
+}
+
+void model_set_absent(struct model *m, enum document_type type, const char *why)
+{
+	struct span text = arena_copy(&m->arena, span_str(why));
+
+	m->absent[type] = text.p ? (const char *)text.p : "";
 }
 
 void model_note(struct model *m, const char *format, ...)

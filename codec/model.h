@@ -15,13 +15,26 @@
 enum document_type {
 	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
 	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
+	DOCUMENT_TRAINING,  /* text: JSON, what model.compile() was given */
+	/* text: none; bundle_print_graph() renders what lies in the bundle (codec/format.h) */
+	DOCUMENT_OBJECT_GRAPH,
 	DOCUMENT_TYPES,
 };
 
 struct document {
 	enum document_type type;
-	struct span name; /* of a signature; empty otherwise */
+	uint32_t metagraph; /* of a signature: whose it is, model->metagraphs[metagraph]; else 0 */
+	struct span name;   /* of a signature; empty otherwise */
 	struct span text;
+};
+
+/* One MetaGraphDef of a SavedModel. */
+struct model_graph {
+	struct span *tags; /* in the order of the file */
+	size_t n_tags;
+	/* What it is called: its tags, sorted, with commas between; "untagged" if it has none. Of
+	 * several that would be called the same the second has "#2" behind, and so on. */
+	struct span name;
 };
 
 /* What the argument of the command line turned out to be. */
@@ -56,16 +69,18 @@ struct model {
 
 	struct document *documents;
 	size_t n_documents;
-	/* Why there are no documents of a type where one might look for them; or NULL. */
+	/* Why there is no document of a type; NULL where there is one. */
 	const char *absent[DOCUMENT_TYPES];
 	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
 
 	/* For model.json. Empty: unknown. */
+	const char *kind; /* in words: what saved it, or NULL */
 	struct span tensorflow_version, keras_version;
 	/* Nodes of the object graph that functions of a SavedModel work with: a bit each. */
 	struct span used_nodes;
-	struct span *tags;
-	size_t n_tags, n_metagraphs;
+	size_t n_objects;		/* nodes of the object graph; 0: there is none */
+	struct model_graph *metagraphs; /* of a SavedModel */
+	size_t n_metagraphs, served;	/* served: index of the one that is shown */
 	int32_t bundle_producer;
 
 	/* The files that say what the model is, as they were at load: the base of all edits. The
@@ -73,7 +88,7 @@ struct model {
 	struct base_file {
 		char *name; /* relative to the root */
 		struct file_id id;
-		uint32_t crc;
+		uint32_t crc; /* of a large saved_model.pb: of the parts that were read */
 	} * base;
 	size_t n_base;
 
@@ -108,7 +123,7 @@ static inline void model_free_pointer(struct model **m)
 
 /* The tensor of that key, hidden ones included, or NULL. */
 struct tensor *model_find(const struct model *m, struct span key);
-/* The document, or NULL; name matters for signatures only. */
+/* The document, or NULL; name matters for signatures only, which are those that are served. */
 const struct document *model_document(const struct model *m, enum document_type type,
 				      struct span name);
 /* Chooses another place for the work folder, before there are edits. -ENOMEM. */

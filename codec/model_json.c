@@ -52,17 +52,31 @@ static void add_known(struct printer *p, const char *key, struct span text)
 		add(p, key, text_item(text));
 }
 
+/* What the MetaGraphDefs are called below metagraphs/. */
+static void add_names(struct printer *p, const struct model *m)
+{
+	cJSON *names = cJSON_CreateArray();
+
+	add(p, "metagraph_names", names);
+	for (size_t i = 0; i < m->n_metagraphs; i++)
+		append(p, names, text_item(m->metagraphs[i].name));
+}
+
 static void add_graph(struct printer *p, const struct model *m)
 {
 	cJSON *tags = cJSON_CreateArray(), *signatures = cJSON_CreateArray();
+	const struct model_graph *served = &m->metagraphs[m->served];
 
 	add(p, "metagraphs", number_item(m->n_metagraphs));
+	if (m->n_metagraphs > 1)
+		add_names(p, m);
 	add(p, "tags", tags);
-	for (size_t i = 0; i < m->n_tags; i++)
-		append(p, tags, text_item(m->tags[i]));
+	for (size_t i = 0; i < served->n_tags; i++)
+		append(p, tags, text_item(served->tags[i]));
 	add(p, "signatures", signatures);
 	for (size_t i = 0; i < m->n_documents; i++)
-		if (m->documents[i].type == DOCUMENT_SIGNATURE)
+		if (m->documents[i].type == DOCUMENT_SIGNATURE &&
+		    m->documents[i].metagraph == m->served)
 			append(p, signatures, text_item(m->documents[i].name));
 }
 
@@ -91,6 +105,8 @@ static void add_absent(struct printer *p, const struct model *m)
 	static const char *const names[DOCUMENT_TYPES] = {
 		[DOCUMENT_SIGNATURE] = "signatures",
 		[DOCUMENT_CONFIG] = "config.json",
+		[DOCUMENT_TRAINING] = "training_config.json",
+		[DOCUMENT_OBJECT_GRAPH] = "object_graph.json",
 	};
 	struct printer absent = {.root = cJSON_CreateObject(), .ok = p->ok};
 
@@ -126,12 +142,18 @@ static void add_notes(struct printer *p, const struct model *m)
 static void add_all(struct printer *p, const struct model *m)
 {
 	add_known(p, "format", span_str(m->format->name));
+	if (m->kind)
+		add_known(p, "kind", span_str(m->kind));
 	add_known(p, "tensorflow_version", m->tensorflow_version);
 	add_known(p, "keras_version", m->keras_version);
 	if (m->n_metagraphs)
 		add_graph(p, m);
 	add_tensors(p, m);
+	if (m->n_objects)
+		add(p, "objects", number_item(m->n_objects));
 	add(p, "shards", number_item(m->n_shards));
+	if (m->bundle_producer)
+		add(p, "bundle_producer", number_item((uint64_t)m->bundle_producer));
 	add(p, "byte_order", cJSON_CreateString(m->big_endian ? "big" : "little"));
 	add(p, "object_based", cJSON_CreateBool(m->object_based));
 	if (m->read_only)

@@ -9,20 +9,25 @@
  * those marked ? are left out where they are not known or do not apply:
  *
  *	format			"saved_model", "checkpoint" ...: the name of the format
+ *	kind ?			what saved it, in words: "Keras 2 SavedModel" ...
  *	tensorflow_version ?	of the TensorFlow that saved it
  *	keras_version ?		of the Keras that saved it
  *	metagraphs ?		a SavedModel: how many MetaGraphDefs it has
+ *	metagraph_names ?	where it has several: what they are called below metagraphs/
  *	tags ?			a SavedModel: those of the MetaGraphDef that is shown
  *	signatures ?		a SavedModel: the names of its signatures
  *	tensors			how many variables there are
  *	bytes			of all of them together, as they are shown in variables/
  *	damaged ?		how many of them cannot be read (they count in tensors, not in
- *bytes) shards			how many data files the index counts byte_order		"little" or
- *"big": of the data files; the view is always little-endian
+ *bytes) objects ?		how many nodes the object graph has
+ *	shards			how many data files the index counts
+ *	bundle_producer ?	the version of the checkpoint's format
+ *	byte_order		"little" or "big": of the data files; the view is always
+ *				little-endian
  *	object_based		true: TF2's keys, with an object graph; false: TF1's names
  *	read_only ?		why nothing can be edited
- *	absent ?		{"signatures": WHY, "config.json": WHY}: what one might look for in
- *				vain
+ *	absent ?		{"signatures": WHY, "config.json": WHY ...}: what one might look for
+ *				in vain
  *	notes ?			[sentence ...]: what the user should know besides
  *
  * It says what the model is on disk; edits that are pending are not in it. In a name, bytes that

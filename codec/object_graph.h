@@ -5,6 +5,7 @@
 #ifndef CODEC_OBJECT_GRAPH_H
 #define CODEC_OBJECT_GRAPH_H
 
+#include "codec/buf.h"
 #include "codec/error.h"
 
 /* One attribute of a node: a value that a bundle key holds. Everything borrows from the graph. */
@@ -22,5 +23,17 @@ struct graph_attribute {
 int object_graph_attributes(struct span graph,
 			    int (*each)(void *context, const struct graph_attribute *attribute),
 			    void *context, struct error *err);
+
+/*
+ * How many nodes it has, and whether all edges lead to one of them. -EBADMSG: not a graph, or an
+ * edge (of a child or a slot) leads nowhere, which TensorFlow cannot restore; err names the node.
+ */
+int object_graph_check(struct span graph, size_t *ret_nodes, struct error *err);
+
+/*
+ * Adds the graph to out as JSON: what json_format.MessageToJson prints, but with a node on each
+ * line: that of node N is line N + 2. A node at a time is in memory besides. -EBADMSG, -ENOMEM.
+ */
+int object_graph_print(struct span graph, struct buf *out, struct error *err);
 
 #endif

@@ -1,14 +1,7 @@
 #include "codec/saved_model.h"
 
-#include "codec/pbwire.h"
-
-/* Field numbers upstream. */
+/* More field numbers upstream. */
 enum {
-	SAVED_MODEL_META_GRAPHS = 2,
-	META_GRAPH_INFO = 1,
-	META_GRAPH_SIGNATURE = 5,
-	META_GRAPH_ASSET = 6,
-	META_GRAPH_OBJECT_GRAPH = 7,
 	INFO_TAGS = 4,
 	INFO_TENSORFLOW_VERSION = 5,
 	ENTRY_KEY = 1,
@@ -65,27 +58,28 @@ static int is_for_serving(const struct metagraph *g, struct span *bad)
 	return r < 0 ? r : found && only;
 }
 
-int saved_model_served(struct span file, struct metagraph *ret, size_t *ret_n, struct error *err)
+int saved_model_served(struct span file, size_t *ret_served, size_t *ret_n, struct error *err)
 {
 	struct span rest = file;
-	struct metagraph g, chosen = {0};
+	struct metagraph g;
 	bool serving = false;
-	size_t n = 0;
+	size_t n = 0, chosen = 0;
 	int r;
 
 	while ((r = saved_model_next(&rest, &g)) > 0) {
 		r = is_for_serving(&g, &rest);
 		if (r < 0)
 			break;
-		if (n++ == 0 || (r && !serving))
-			chosen = g;
+		if (r && !serving)
+			chosen = n;
 		serving = serving || r;
+		n++;
 	}
 	if (r < 0)
 		return saved_model_bad(file, rest, err);
 	if (n == 0)
 		return error_set(err, -EBADMSG, "no SavedModel: there is no MetaGraphDef in it");
-	*ret = chosen;
+	*ret_served = chosen;
 	*ret_n = n;
 	return 0;
 }

@@ -10,8 +10,16 @@
 #ifndef CODEC_SAVED_MODEL_H
 #define CODEC_SAVED_MODEL_H
 
-#include "codec/buf.h"
-#include "codec/error.h"
+#include "codec/pbwire.h"
+
+/* Numbers of the fields that we look into, upstream. */
+enum {
+	SAVED_MODEL_META_GRAPHS = 2,
+	META_GRAPH_INFO = 1,
+	META_GRAPH_SIGNATURE = 5,
+	META_GRAPH_ASSET = 6,
+	META_GRAPH_OBJECT_GRAPH = 7,
+};
 
 struct metagraph {
 	struct span body;	  /* all its fields, for the functions below */
@@ -23,11 +31,11 @@ struct metagraph {
 int saved_model_next(struct span *file, struct metagraph *ret);
 
 /*
- * The MetaGraphDef that a server takes, and how many there are: the only one; else the one whose
- * tags are exactly {"serve"}; else the first. -EBADMSG: no message (err has the offset), or none
- * is there.
+ * Which of the MetaGraphDefs a server takes, counted from 0, and how many there are: the only
+ * one; else the one whose tags are exactly {"serve"}; else the first. -EBADMSG: no message (err
+ * has the offset), or none is there.
  */
-int saved_model_served(struct span file, struct metagraph *ret, size_t *ret_n, struct error *err);
+int saved_model_served(struct span file, size_t *ret_served, size_t *ret_n, struct error *err);
 
 /* Writes the sentence for what a _next function refused, and returns -EBADMSG. */
 int saved_model_bad(struct span file, struct span at, struct error *err);

@@ -1,6 +1,7 @@
 /* Documents of a model that people read as JSON. */
 #include <limits.h>
 
+#include "codec/format.h"
 #include "codec/signature.h"
 #include "fs/kind.h"
 #include "fs/view.h"
@@ -33,7 +34,7 @@ static int signature_path(const struct showing *s, struct buf *out)
 {
 	const struct document *d = document_of(s, DOCUMENT_SIGNATURE);
 
-	if (!d)
+	if (!d || d->metagraph != s->branch->model->served)
 		return 0;
 	buf_add_str(out, "signatures/");
 	return add_escaped(d->name, out);
@@ -50,23 +51,58 @@ const struct kind kind_signature = {
 	.render = signature_render,
 };
 
-static int config_path(const struct showing *s, struct buf *out)
+/* The path of a document of which a model has at most one. */
+static int path_of(const struct showing *s, enum document_type type, const char *path,
+		   struct buf *out)
 {
-	if (!document_of(s, DOCUMENT_CONFIG))
+	if (!document_of(s, type))
 		return 0;
-	buf_add_str(out, "config.json");
+	buf_add_str(out, path);
 	return 1;
 }
 
-static int config_render(const struct showing *s, struct buf *out, struct error *err)
+/* The text is what is shown. */
+static int text_render(const struct showing *s, struct buf *out, struct error *err)
 {
 	(void)err;
-	buf_add(out, document_of(s, DOCUMENT_CONFIG)->text);
+	buf_add(out, s->branch->model->documents[s->object].text);
 	return buf_error(out);
+}
+
+static int config_path(const struct showing *s, struct buf *out)
+{
+	return path_of(s, DOCUMENT_CONFIG, "config.json", out);
 }
 
 const struct kind kind_config = {
 	.of = THING_DOCUMENT,
 	.path = config_path,
-	.render = config_render,
+	.render = text_render,
+};
+
+static int training_path(const struct showing *s, struct buf *out)
+{
+	return path_of(s, DOCUMENT_TRAINING, "training_config.json", out);
+}
+
+const struct kind kind_training = {
+	.of = THING_DOCUMENT,
+	.path = training_path,
+	.render = text_render,
+};
+
+static int object_graph_path(const struct showing *s, struct buf *out)
+{
+	return path_of(s, DOCUMENT_OBJECT_GRAPH, "object_graph.json", out);
+}
+
+static int object_graph_render(const struct showing *s, struct buf *out, struct error *err)
+{
+	return bundle_print_graph(s->branch->model, out, err);
+}
+
+const struct kind kind_object_graph = {
+	.of = THING_DOCUMENT,
+	.path = object_graph_path,
+	.render = object_graph_render,
 };

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "codec/format.h"
 #include "codec/json.h"
-#include "codec/model.h"
 #include "codec/signature.h"
 #include "texts.h"
 
@@ -65,7 +65,9 @@ static void check_equal_json(const struct json *a, json_ref x, const struct json
 	}
 }
 
-static void check_signatures(const struct model *m, const struct json *truth, json_ref metagraph)
+/* Those of one MetaGraphDef, by its number in the model and its place in the truth. */
+static void check_signatures(const struct model *m, const struct json *truth, uint32_t n,
+			     json_ref metagraph)
 {
 	json_ref all = json_get(truth, metagraph, "signatures");
 	size_t shown = 0, hidden = json_get(truth, all, "__saved_model_init_op") != 0;
@@ -76,7 +78,7 @@ static void check_signatures(const struct model *m, const struct json *truth, js
 		cleanup_buf struct buf text = {0};
 		struct error err = {0};
 
-		if (d->type != DOCUMENT_SIGNATURE)
+		if (d->type != DOCUMENT_SIGNATURE || d->metagraph != n)
 			continue;
 		assert_int_equal(signature_print(d->text, &text, &err), 0);
 		assert_int_equal(json_parse(&json, buf_span(&text), &err), 0);
@@ -102,19 +104,41 @@ static void check_config(const struct model *m, const struct json *truth)
 	assert_says(m->keras_version, "2.21.0");
 }
 
-/* The MetaGraphDef of the truth that is served. */
-static json_ref served_metagraph(const struct json *truth, size_t *ret_n)
+static void check_metagraphs(const struct model *m, const struct json *truth)
 {
-	json_ref list = json_get(truth, 0, "metagraphs"), found = 0;
+	json_ref list = json_get(truth, 0, "metagraphs");
+	uint32_t n = 0;
 
-	for (json_ref i = truth->values[list].child; i; i = truth->values[i].next) {
+	for (json_ref i = truth->values[list].child; i; i = truth->values[i].next, n++) {
 		json_ref tags = json_get(truth, i, "tags");
 
-		if (count(truth, tags) == 1 && json_is(truth, truth->values[tags].child, "serve"))
-			found = i;
+		assert_int_equal(m->metagraphs[n].n_tags, count(truth, tags));
+		check_signatures(m, truth, n, i);
+		if (json_is(truth, truth->values[tags].child, "serve"))
+			assert_int_equal(m->served, n);
 	}
-	*ret_n = count(truth, list);
-	return found;
+	assert_int_equal(m->n_metagraphs, n);
+	assert_says(m->metagraphs[m->served].name, "serve");
+}
+
+static void check_object_graph(struct model *m, const struct json *truth)
+{
+	json_ref of = json_get(truth, 0, "checkpoints"), nodes;
+	bool there = model_document(m, DOCUMENT_OBJECT_GRAPH, span_str("")) != NULL;
+	cleanup_buf struct buf text = {0}, number = {0};
+	cleanup_json struct json graph = {0};
+	struct error err = {0};
+
+	of = json_get(truth, truth->values[of].child, "graph");
+	nodes = of ? json_get(truth, of, "nodes") : 0;
+	assert_true(there == (nodes != 0) && there == !m->absent[DOCUMENT_OBJECT_GRAPH]);
+	if (!there)
+		return;
+	buf_printf(&number, "%zu", m->n_objects);
+	assert_same(buf_span(&number), truth->values[nodes].text);
+	assert_int_equal(bundle_print_graph(m, &text, &err), 0);
+	assert_int_equal(json_parse(&graph, buf_span(&text), &err), 0);
+	assert_int_equal(count(&graph, json_get(&graph, 0, "nodes")), m->n_objects);
 }
 
 static const struct {
@@ -122,15 +146,23 @@ static const struct {
 	size_t variables;
 	const char *base; /* its files, the one that is locked last */
 	bool assets, extra;
+	const char *kind;
 } models[] = {
-	{"mlp", 24, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false},
-	{"nested", 38, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false},
-	{"vocab", 2, "saved_model.pb variables/variables.index ", true, true},
-	{"tf1", 9, "saved_model.pb variables/variables.index ", true, false},
-	{"keras3", 17, "saved_model.pb variables/variables.index ", false, false},
-	{"multi", 1, "saved_model.pb variables/variables.index ", false, false},
-	{"novars", 0, "saved_model.pb variables/variables.index ", false, false},
-	{"novars_tf1", 0, "saved_model.pb ", false, false},
+	{"mlp", 24, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false,
+	 "Keras 2 SavedModel"},
+	{"nested", 38, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false,
+	 "Keras 2 SavedModel"},
+	{"vocab", 2, "saved_model.pb variables/variables.index ", true, true,
+	 "TensorFlow 2 SavedModel"},
+	{"tf1", 9, "saved_model.pb variables/variables.index ", true, false,
+	 "TensorFlow 1 SavedModel"},
+	{"keras3", 17, "saved_model.pb variables/variables.index ", false, false,
+	 "TensorFlow 2 SavedModel"},
+	{"multi", 1, "saved_model.pb variables/variables.index ", false, false,
+	 "TensorFlow 1 SavedModel"},
+	{"novars", 0, "saved_model.pb variables/variables.index ", false, false,
+	 "TensorFlow 2 SavedModel"},
+	{"novars_tf1", 0, "saved_model.pb ", false, false, "TensorFlow 1 SavedModel"},
 };
 
 static void check_base(const struct model *m, const char *expected)
@@ -149,17 +181,15 @@ TEST(models_of_tensorflow)
 		cleanup_model struct model *m = open_model(getenv("WEIGHTFS_DATA"), models[i].name);
 		cleanup_file struct file text = {0};
 		cleanup_json struct json truth = {0};
-		size_t n;
 
 		read_truth(models[i].name, &text, &truth);
-		check_signatures(m, &truth, served_metagraph(&truth, &n));
+		check_metagraphs(m, &truth);
+		check_object_graph(m, &truth);
 		check_config(m, &truth);
 		check_base(m, models[i].base);
-		assert_int_equal(m->n_metagraphs, n);
 		assert_int_equal(m->n_variables, models[i].variables);
+		assert_string_equal(m->kind, models[i].kind);
 		assert_true(m->has_assets == models[i].assets && m->has_extra == models[i].extra);
-		assert_int_equal(m->n_tags, 1);
-		assert_says(m->tags[0], "serve");
 		assert_says(m->tensorflow_version, "2.21.0");
 		assert_int_equal(m->notes.n, 0);
 	}
@@ -170,7 +200,7 @@ TEST(the_file_stands_for_the_folder)
 	cleanup_model struct model *m = open_model(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
 
 	check_base(m, "saved_model.pb variables/variables.index ");
-	assert_true(m->n_documents == 2 && m->n_variables == 2);
+	assert_true(m->n_documents == 3 && m->n_variables == 2);
 }
 
 TEST(models_of_other_people)
@@ -185,7 +215,7 @@ TEST(models_of_other_people)
 			open_model(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
 
 		assert_true(m->n_variables == 3 && m->has_assets);
-		assert_int_equal(m->n_documents, tf == 1 ? 2 : 6);
+		assert_int_equal(m->n_documents, tf == 1 ? 2 : 7);
 		assert_non_null(model_document(m, DOCUMENT_SIGNATURE, span_str("serving_default")));
 		assert_says(m->tensorflow_version, tf == 1 ? "1.0.0-rc2" : "2.14.0");
 	}
@@ -217,16 +247,29 @@ TEST(broken_models_are_refused)
 
 /* ---- made here ---- */
 
-/* saved_model.pb with one MetaGraphDef for serving, which holds what is in rest. */
-static void write_graph(const struct folder *f, struct buf *rest)
+/* A MetaGraphDef with the tags (with commas between), which holds what is in rest. */
+static void add_graph(struct buf *file, const char *tags, struct buf *rest)
 {
-	struct buf info = {0}, graph = {0}, file = {0};
+	struct buf info = {0}, graph = {0};
 
-	add_text_field(&info, 4, "serve");
+	while (*tags) {
+		size_t n = strcspn(tags, ",");
+
+		pb_add_bytes(&info, 4, span_of(tags, n));
+		tags += n + (tags[n] == ',');
+	}
 	add_field(&graph, 1, &info);
 	buf_add(&graph, buf_span(rest));
 	buf_release(rest);
-	add_field(&file, 2, &graph);
+	add_field(file, 2, &graph);
+}
+
+/* saved_model.pb with one for serving. */
+static void write_graph(const struct folder *f, struct buf *rest)
+{
+	struct buf file = {0};
+
+	add_graph(&file, "serve", rest);
 	folder_write(f, "saved_model.pb", buf_span(&file));
 	buf_release(&file);
 }
@@ -280,6 +323,40 @@ TEST(signature_that_stands_twice)
 	folder_remove(&f);
 }
 
+TEST(names_of_metagraphs)
+{
+	static const struct {
+		const char *tags, *name;
+	} cases[] = {
+		{"train", "train"},   {"serve,gpu", "gpu,serve"},   {"serve", "serve"},
+		{"", "untagged"},     {"gpu,serve", "gpu,serve#2"}, {"", "untagged#2"},
+		{"serve", "serve#2"}, {"gpu,serve", "gpu,serve#3"}, {"ser", "ser"},
+	};
+	struct buf file = {0};
+	struct folder f;
+	struct model *m;
+
+	folder_make(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct buf rest = {0};
+
+		add_signature(&rest, "same", cases[i].name);
+		add_graph(&file, cases[i].tags, &rest);
+	}
+	folder_write(&f, "saved_model.pb", buf_span(&file));
+	buf_release(&file);
+	m = open_model(f.path, ".");
+	assert_int_equal(m->n_metagraphs, ARRAY_SIZE(cases));
+	assert_int_equal(m->served, 2);
+	assert_true(model_document(m, DOCUMENT_SIGNATURE, span_str("same")) == &m->documents[2]);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_says(m->metagraphs[i].name, cases[i].name);
+		assert_int_equal(m->documents[i].metagraph, i);
+	}
+	model_free(m);
+	folder_remove(&f);
+}
+
 /* Beyond what anybody has, the signatures are given up, not the model. */
 TEST(too_many_signatures)
 {
@@ -318,7 +395,9 @@ static void check_no_config(const struct folder *f, const char *why, bool noted)
 	cleanup_model struct model *m = open_model(f->path, ".");
 
 	assert_null(model_document(m, DOCUMENT_CONFIG, span_str("")));
+	assert_null(model_document(m, DOCUMENT_TRAINING, span_str("")));
 	assert_non_null(strstr(m->absent[DOCUMENT_CONFIG], why));
+	assert_non_null(m->absent[DOCUMENT_TRAINING]);
 	assert_int_equal(m->notes.n > 0, noted);
 }
 
@@ -425,6 +504,7 @@ int main(void)
 		cmocka_unit_test(broken_models_are_refused),
 		cmocka_unit_test(signatures_of_tensorflow_itself_are_not_shown),
 		cmocka_unit_test(signature_that_stands_twice),
+		cmocka_unit_test(names_of_metagraphs),
 		cmocka_unit_test(too_many_signatures),
 		cmocka_unit_test(models_without_config),
 		cmocka_unit_test(config_of_an_old_model),

@@ -6,17 +6,18 @@
 /* metadata and expected with ' for ". */
 static void check_config(const char *metadata, const char *expected)
 {
-	cleanup_buf struct buf json = {0}, config = {0}, version = {0}, wanted = {0};
+	cleanup_buf struct buf json = {0}, wanted = {0};
+	cleanup_keras struct keras_texts texts = {0};
 	struct error err = {0};
 	int r;
 
 	add_json(&json, metadata);
 	add_json(&wanted, expected);
-	r = keras_config(buf_span(&json), &config, &version, &err);
+	r = keras_read(buf_span(&json), &texts, &err);
 	if (r < 0)
 		print_error("%s\n", err.text);
-	assert_int_equal(r, expected[0] != '\0');
-	assert_same(buf_span(&config), buf_span(&wanted));
+	assert_int_equal(r, 0);
+	assert_same(buf_span(&texts.config), buf_span(&wanted));
 }
 
 /* The same for the config inside of a model. */
@@ -94,39 +95,73 @@ TEST(no_architecture)
 
 TEST(version_even_without_architecture)
 {
-	cleanup_buf struct buf config = {0}, version = {0};
-	struct error err = {0};
+	static const struct {
+		const char *metadata, *version;
+	} cases[] = {
+		{"{\"keras_version\": \"2.\\u0039.0\"}", "2.9.0"},
+		{"{\"keras_version\": 2}", ""},
+	};
 
-	assert_int_equal(keras_config(span_str("{\"keras_version\": \"2.\\u0039.0\"}"), &config,
-				      &version, &err),
-			 0);
-	assert_says(buf_span(&version), "2.9.0");
-	assert_int_equal(config.n, 0);
-	buf_reset(&version);
-	assert_int_equal(keras_config(span_str("{\"keras_version\": 2}"), &config, &version, &err),
-			 0);
-	assert_int_equal(version.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_keras struct keras_texts texts = {0};
+		struct error err = {0};
+
+		assert_int_equal(keras_read(span_str(cases[i].metadata), &texts, &err), 0);
+		assert_says(buf_span(&texts.version), cases[i].version);
+		assert_int_equal(texts.config.n, 0);
+	}
+}
+
+/* Nothing of it is changed: load_model() takes it as it was written. */
+TEST(training_config_is_copied)
+{
+	static const struct {
+		const char *metadata, *training;
+	} cases[] = {
+		{"{'training_config': {'loss':'mse', 'rate': 1.0, 'shared_object_id': 3,"
+		 " 'm': {'class_name': '__tuple__', 'items': [NaN]}}}",
+		 "{'loss':'mse', 'rate': 1.0, 'shared_object_id': 3,"
+		 " 'm': {'class_name': '__tuple__', 'items': [NaN]}}"},
+		{"{'training_config': null}", ""},
+		{"{'config': {'training_config': 1}}", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_buf struct buf json = {0}, wanted = {0};
+		cleanup_keras struct keras_texts texts = {0};
+		struct error err = {0};
+
+		add_json(&json, cases[i].metadata);
+		add_json(&wanted, cases[i].training);
+		assert_int_equal(keras_read(buf_span(&json), &texts, &err), 0);
+		assert_same(buf_span(&texts.training), buf_span(&wanted));
+	}
 }
 
 TEST(what_is_no_json)
 {
-	static const char *const texts[] = {"", "{", "{\"model_config\": {\"config\": {}}",
-					    "{} {}"};
+	static const char *const texts[] = {"{", "{\"model_config\": {\"config\": {}}", "{} {}"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		cleanup_buf struct buf config = {0}, version = {0};
+		cleanup_buf struct buf config = {0};
+		struct keras_texts found = {0};
 		struct error err = {0};
 
-		assert_refused(keras_config(span_str(texts[i]), &config, &version, &err), -EBADMSG,
+		assert_refused(keras_read(span_str(texts[i]), &found, &err), -EBADMSG, &err,
+			       "JSON, line 1");
+		assert_true(!found.config.p && !found.training.p && !found.version.p);
+		assert_refused(keras_object_config(span_str(texts[i]), &config, &err), -EBADMSG,
 			       &err, "JSON, line 1");
 		assert_int_equal(config.n, 0);
 	}
+	assert_int_equal(keras_read((struct span){0}, &(struct keras_texts){0}, NULL), -EBADMSG);
 }
 
 TEST(nested_as_deep_as_the_parser_lets_it)
 {
 	for (int depth = 505; depth < 20000; depth *= 2) {
-		cleanup_buf struct buf text = {0}, config = {0}, version = {0};
+		cleanup_keras struct keras_texts texts = {0};
+		cleanup_buf struct buf text = {0};
 		struct error err = {0};
 		int r;
 
@@ -136,8 +171,38 @@ TEST(nested_as_deep_as_the_parser_lets_it)
 		for (int i = 0; i < depth; i++)
 			buf_add_u8(&text, ']');
 		buf_add_str(&text, "}}");
-		r = keras_config(buf_span(&text), &config, &version, &err);
-		assert_int_equal(r, depth == 505 ? 1 : -EBADMSG);
+		r = keras_read(buf_span(&text), &texts, &err);
+		assert_int_equal(r, depth == 505 ? 0 : -EBADMSG);
+	}
+}
+
+/* What older versions of TensorFlow put into checkpoints, for each object. */
+TEST(architecture_of_an_object)
+{
+	static const struct {
+		const char *json, *config;
+	} cases[] = {
+		{"{'class_name': 'Model', 'config': {'name': 'm', 'layers':"
+		 " [{'rate': 1.0, 'shape': {'class_name': 'TensorShape', 'items': [2]}}]}}",
+		 "{'class_name': 'Model', 'config': {'name': 'm', 'layers':"
+		 " [{'rate': 1.0, 'shape': [2]}]}}"},
+		{"{'class_name': 'Sequential', 'config': [{'class_name': 'Dense'}]}",
+		 "{'class_name': 'Sequential', 'config': [{'class_name': 'Dense'}]}"},
+		{"{'class_name': 'Dense', 'config': {'units': 3}}", ""},
+		{"{'class_name': 'Model'}", ""},
+		{"{'config': {'layers': []}}", ""},
+		{"[]", ""},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_buf struct buf json = {0}, config = {0}, wanted = {0};
+		struct error err = {0};
+
+		add_json(&json, cases[i].json);
+		add_json(&wanted, cases[i].config);
+		assert_int_equal(keras_object_config(buf_span(&json), &config, &err), wanted.n > 0);
+		assert_same(buf_span(&config), buf_span(&wanted));
 	}
 }
 
@@ -227,8 +292,10 @@ int main(void)
 		cmocka_unit_test(shared_object_ids_are_dropped),
 		cmocka_unit_test(no_architecture),
 		cmocka_unit_test(version_even_without_architecture),
+		cmocka_unit_test(training_config_is_copied),
 		cmocka_unit_test(what_is_no_json),
 		cmocka_unit_test(nested_as_deep_as_the_parser_lets_it),
+		cmocka_unit_test(architecture_of_an_object),
 		cmocka_unit_test(root_of_keras_metadata),
 		cmocka_unit_test(broken_node_is_found_by_its_offset),
 		cmocka_unit_test(root_of_an_old_object_graph),

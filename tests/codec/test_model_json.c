@@ -29,29 +29,35 @@ TEST(saved_model)
 {
 	struct span tags[] = {span_str("serve"), span_str("gpu")};
 	struct document documents[] = {
-		{DOCUMENT_SIGNATURE, span_str("serving_default"), span_str("")},
-		{DOCUMENT_CONFIG, span_str(""), span_str("{}")},
-		{DOCUMENT_SIGNATURE, span_str("b"), span_str("")},
+		{DOCUMENT_SIGNATURE, 0, span_str("serving_default"), span_str("")},
+		{DOCUMENT_CONFIG, 0, span_str(""), span_str("{}")},
+		{DOCUMENT_SIGNATURE, 0, span_str("b"), span_str("")},
+		{DOCUMENT_SIGNATURE, 1, span_str("of another"), span_str("")},
 	};
+	struct model_graph graphs[] = {{tags, 2, span_str("gpu,serve")}};
 	struct model m = {
 		.format = &format_saved_model,
+		.kind = "a kind",
 		.tensorflow_version = span_str("2.12.0"),
 		.keras_version = span_str("2.12.1"),
-		.tags = tags,
-		.n_tags = 2,
+		.metagraphs = graphs,
 		.n_metagraphs = 1,
 		.documents = documents,
-		.n_documents = 3,
+		.n_documents = 4,
+		.n_objects = 7,
+		.bundle_producer = 1,
 		.big_endian = true,
 		.read_only = -EROFS,
 		.why_read_only = "nobody may",
 	};
 
 	check(&m,
-	      "{\n\t'format':\t'saved_model',\n\t'tensorflow_version':\t'2.12.0',\n"
+	      "{\n\t'format':\t'saved_model',\n\t'kind':\t'a kind',\n"
+	      "\t'tensorflow_version':\t'2.12.0',\n"
 	      "\t'keras_version':\t'2.12.1',\n\t'metagraphs':\t1,\n\t'tags':\t['serve', 'gpu'],\n"
 	      "\t'signatures':\t['serving_default', 'b'],\n\t'tensors':\t0,\n\t'bytes':\t0,\n"
-	      "\t'shards':\t0,\n\t'byte_order':\t'big',\n\t'object_based':\tfalse,\n"
+	      "\t'objects':\t7,\n\t'shards':\t0,\n\t'bundle_producer':\t1,\n"
+	      "\t'byte_order':\t'big',\n\t'object_based':\tfalse,\n"
 	      "\t'read_only':\t'nobody may'\n}\n");
 }
 
@@ -71,6 +77,29 @@ static void check_member(const struct model *m, const char *name, const char *ex
 		assert_same(json.values[found].text, buf_span(&wanted));
 }
 
+TEST(several_metagraphs)
+{
+	struct span serve = span_str("serve");
+	struct document documents[] = {
+		{DOCUMENT_SIGNATURE, 0, span_str("a"), span_str("")},
+		{DOCUMENT_SIGNATURE, 1, span_str("b"), span_str("")},
+	};
+	struct model_graph graphs[] = {{NULL, 0, span_str("untagged")}, {&serve, 1, serve}};
+	struct model m = {
+		.format = &format_saved_model,
+		.metagraphs = graphs,
+		.n_metagraphs = 2,
+		.served = 1,
+		.documents = documents,
+		.n_documents = 2,
+	};
+
+	check_member(&m, "metagraphs", "2");
+	check_member(&m, "metagraph_names", "['untagged', 'serve']");
+	check_member(&m, "tags", "['serve']");
+	check_member(&m, "signatures", "['b']");
+}
+
 TEST(why_something_is_absent)
 {
 	struct model m = {.format = &format_bundle};
@@ -81,6 +110,10 @@ TEST(why_something_is_absent)
 	m.absent[DOCUMENT_SIGNATURE] = "none";
 	check_member(&m, "absent",
 		     "{\n\t\t'signatures':\t'none',\n\t\t'config.json':\t'no \\'Keras\\''\n\t}");
+	m.absent[DOCUMENT_SIGNATURE] = m.absent[DOCUMENT_CONFIG] = NULL;
+	m.absent[DOCUMENT_TRAINING] = m.absent[DOCUMENT_OBJECT_GRAPH] = "-";
+	check_member(&m, "absent",
+		     "{\n\t\t'training_config.json':\t'-',\n\t\t'object_graph.json':\t'-'\n\t}");
 }
 
 TEST(notes_line_by_line)
@@ -102,8 +135,8 @@ TEST(odd_names)
 		span_of("a\0b", 3),	span_str("\xff\xc3"), span_str("\xc3\xa9"),
 		span_str("\"\\\n\x7f"), span_str(""),
 	};
-	struct model m = {
-		.format = &format_saved_model, .tags = tags, .n_tags = 5, .n_metagraphs = 1};
+	struct model_graph graphs[] = {{tags, 5, span_str("")}};
+	struct model m = {.format = &format_saved_model, .metagraphs = graphs, .n_metagraphs = 1};
 
 	check_member(&m, "tags",
 		     "['a\\u0000b', '\\ufffd\\ufffd', '\\u00e9', '\\'\\\\\\n\\u007f', '']");
@@ -140,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checkpoint),
 		cmocka_unit_test(saved_model),
+		cmocka_unit_test(several_metagraphs),
 		cmocka_unit_test(why_something_is_absent),
 		cmocka_unit_test(notes_line_by_line),
 		cmocka_unit_test(odd_names),

@@ -37,6 +37,8 @@ const char *scratch_path(void);
 int scratch_fd(void);
 void scratch_mkdir(const char *name);
 void scratch_write(const char *name, struct span content);
+/* Zeros behind what is there, up to n bytes. */
+void scratch_lengthen(const char *name, size_t n);
 /* Removes a file, or a folder with the files in it. */
 void scratch_remove(const char *name);
 

@@ -35,11 +35,18 @@ static void check_value(const struct json *json, json_ref ref, struct span text)
 
 static void check_config(struct span metadata)
 {
-	cleanup_buf struct buf config = {0}, version = {0};
+	cleanup_keras struct keras_texts texts = {0};
+	cleanup_buf struct buf config = {0};
 	cleanup_json struct json json = {0};
 	struct error err = {0};
-	int r = keras_config(metadata, &config, &version, &err);
+	int r = keras_read(metadata, &texts, &err);
 
+	if (texts.config.n)
+		MUST(json_parse(&json, buf_span(&texts.config), NULL) == 0);
+	if (texts.training.n)
+		MUST(json_parse(&json, buf_span(&texts.training), NULL) == 0);
+	MUST(r == 0 || (r == -EBADMSG && err.text[0]));
+	r = keras_object_config(metadata, &config, &err);
 	if (r > 0)
 		MUST(json_parse(&json, buf_span(&config), NULL) == 0);
 	MUST(r >= 0 || (r == -EBADMSG && err.text[0]));

@@ -1,4 +1,5 @@
 #include "codec/content.h"
+#include "codec/format.h"
 #include "codec/json.h"
 #include "codec/model_json.h"
 #include "codec/shard.h"
@@ -25,11 +26,14 @@ static void look_at_documents(struct model *m)
 	for (size_t i = 0; i < m->n_documents; i++) {
 		const struct document *d = &m->documents[i];
 
-		MUST(model_document(m, d->type, d->name) == d);
+		MUST(d->metagraph < m->n_metagraphs || !d->metagraph);
+		MUST(d->metagraph != m->served || model_document(m, d->type, d->name) == d);
 		buf_reset(&out);
+		if (d->type == DOCUMENT_OBJECT_GRAPH && bundle_print_graph(m, &out, &err) < 0)
+			continue;
 		if (d->type == DOCUMENT_SIGNATURE)
 			MUST(signature_print(d->text, &out, &err) == 0);
-		else
+		else if (d->type != DOCUMENT_OBJECT_GRAPH)
 			buf_add(&out, d->text);
 		must_be_json(buf_span(&out));
 	}

@@ -66,6 +66,14 @@ void scratch_write(const char *name, struct span content)
 	close(file);
 }
 
+void scratch_lengthen(const char *name, size_t n)
+{
+	int file = openat(scratch_fd(), name, O_WRONLY | O_CLOEXEC);
+
+	MUST(file >= 0 && ftruncate(file, (off_t)n) == 0);
+	close(file);
+}
+
 void scratch_remove(const char *name)
 {
 	remove_all(scratch_fd(), name);
