@@ -202,7 +202,7 @@ def test_config_is_the_one_that_keras_takes(saved_model):
     path = saved_model.path / 'config.json'
     expected = saved_model.target.truth.get('keras', {}).get('from_saved')
     if expected:
-        assert json.loads(path.read_text()) == json.loads(expected)
+        assert path.read_text() == expected
     else:
         assert not path.exists()
 

@@ -1,0 +1,122 @@
+"""What a mount says of a model besides its tensors: JSON that others can read."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from models import TARGETS
+from mounting import DATA, NOT_MOUNTABLE, Mount, weightfs
+
+DOCUMENTS = ('signatures', 'config.json', 'training_config.json', 'object_graph.json')
+
+
+@pytest.fixture(scope='module', params=TARGETS, ids=repr)
+def shown(request, tmp_path_factory):
+    """A model, mounted once for all tests that only look at it."""
+    target = request.param
+    folder = tmp_path_factory.mktemp('documents') / target.model
+    shutil.copytree(DATA / target.model, folder)
+    with Mount(folder.parent / target.argument) as m:
+        m.target = target
+        m.json = json.loads((m.path / 'model.json').read_text())
+        yield m
+
+
+# --------------------------------------------------------------------------- the object graph
+
+def test_object_graph_is_the_one_of_the_checkpoint(shown):
+    truth = shown.target.checkpoint.get('graph')
+    path = shown.path / 'object_graph.json'
+    assert path.exists() == bool(truth)
+    if not truth:
+        return
+    nodes = json.loads(path.read_text())['nodes']
+    attributes = [a for node in nodes for a in node.get('attributes', [])]
+    assert len(nodes) == truth['nodes'] == shown.json['objects']
+    assert {a['checkpointKey']: a.get('fullName', '') for a in attributes} == truth['keys']
+
+
+def test_object_graph_has_a_node_on_each_line(shown):
+    if not shown.target.object_based:
+        return
+    text = (shown.path / 'object_graph.json').read_text()
+    first, *lines, last = text.splitlines()
+    assert (first, last) == ('{"nodes": [', ']}')
+    assert [json.loads(line.removesuffix(',')) for line in lines] == json.loads(text)['nodes']
+
+
+def test_object_graph_is_no_tensor(shown):
+    assert not list(shown.path.glob('variables/_CHECKPOINTABLE*'))
+
+
+# --------------------------------------------------------------------------------- model.json
+
+def test_what_is_absent_is_named_and_nothing_else(shown):
+    there = {name for name in DOCUMENTS if (shown.path / name).exists()}
+    absent = shown.json.get('absent', {})
+    assert absent.keys() == set(DOCUMENTS) - there
+    assert all(absent.values())
+
+
+def test_kind_is_that_of_the_program(shown):
+    kind, target = shown.json['kind'], shown.target
+    if 'keras' in target.truth and target.model != 'keras3' and target.saved_model:
+        assert kind == 'Keras 2 SavedModel'
+        assert shown.json['keras_version'] == target.truth['producer']['tf_keras']
+    elif target.saved_model:
+        assert kind == f'TensorFlow {2 if target.object_based else 1} SavedModel'
+    else:
+        assert kind == f'{"object" if target.object_based else "name"}-based checkpoint'
+
+
+def test_documents_have_their_sizes_and_cannot_be_written(shown):
+    for name in DOCUMENTS[1:] + ('model.json',):
+        path = shown.path / name
+        if path.exists():
+            assert path.stat().st_size == len(path.read_bytes())
+            with pytest.raises(PermissionError):
+                os.close(os.open(path, os.O_WRONLY))
+
+
+# --------------------------------------------------------------------- what is not read, refusals
+
+def as_text(folder):
+    (folder / 'saved_model.pb').rename(folder / 'saved_model.pbtxt')
+
+
+def as_huge(folder):
+    os.truncate(folder / 'saved_model.pb', 3 << 30)
+
+
+@pytest.mark.parametrize('spoil', [as_text, as_huge])
+def test_variables_and_assets_are_shown_without_a_graph(copy_of, spoil):
+    folder = copy_of('vocab')
+    spoil(folder)
+    with Mount(folder) as m:
+        found = json.loads((m.path / 'model.json').read_text())
+        assert set(os.listdir(m.path)) >= {'variables', 'assets', 'object_graph.json'}
+        assert not {'signatures', 'config.json'} & set(os.listdir(m.path))
+        assert m.file('scale').stat().st_size == 4
+        for name in DOCUMENTS[:3]:
+            assert 'saved_model.pb' in found['absent'][name]
+
+
+@pytest.mark.parametrize('name, word', [
+    ('saved_model.cpb', 'chunked'), ('net.keras', 'Keras 3'), ('net.h5', 'HDF5')])
+def test_other_formats_are_refused_by_their_names(tmp_path, name, word):
+    (tmp_path / 'm').mkdir()
+    (tmp_path / name).write_bytes(b'content')
+    done = weightfs(tmp_path / name, tmp_path / 'm')
+    assert done.returncode == NOT_MOUNTABLE
+    assert word in done.stderr and 'not supported' in done.stderr
+
+
+def test_a_folder_with_a_chunked_model_alone_is_refused(tmp_path):
+    (tmp_path / 'm').mkdir()
+    (tmp_path / 'model').mkdir()
+    (tmp_path / 'model/saved_model.cpb').write_bytes(b'content')
+    done = weightfs(tmp_path / 'model', tmp_path / 'm')
+    assert done.returncode == NOT_MOUNTABLE
+    assert 'chunked SavedModel' in done.stderr
