@@ -71,21 +71,29 @@ static node_id add_file(struct grower *g, node_id folder, struct span name, cons
 	return tree_add(t, folder, name, like);
 }
 
-/* Adds a file at a path below the root, and the folders that lead to it. */
-static node_id add_path(struct grower *g, struct span path, const struct node *like)
+/* The folder at a path below the root, and those that lead to it. */
+static node_id enter_path(struct grower *g, struct span path)
 {
 	node_id folder = g->root;
 
-	for (;;) {
+	while (path.n && folder) {
 		const uint8_t *slash = memchr(path.p, '/', path.n);
+		size_t n = slash ? (size_t)(slash - path.p) : path.n;
 
-		if (!slash)
-			return add_file(g, folder, path, like);
-		folder = enter(g, folder, span_first(path, (size_t)(slash - path.p)));
-		if (!folder)
-			return NODE_NONE;
-		path = span_skip(path, (size_t)(slash - path.p) + 1);
+		folder = enter(g, folder, span_first(path, n));
+		path = span_skip(path, slash ? n + 1 : n);
 	}
+	return folder;
+}
+
+/* Adds a file at a path below the root, and the folders that lead to it. */
+static node_id add_path(struct grower *g, struct span path, const struct node *like)
+{
+	const uint8_t *slash = memrchr(path.p, '/', path.n);
+	size_t n = slash ? (size_t)(slash - path.p) : 0;
+	node_id folder = enter_path(g, span_first(path, n));
+
+	return folder ? add_file(g, folder, span_skip(path, slash ? n + 1 : 0), like) : NODE_NONE;
 }
 
 static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *why)
@@ -262,6 +270,32 @@ static int add_lazy_folders(struct grower *g)
 	return r;
 }
 
+/* A folder for each of several MetaGraphDefs; `signatures` leads to those that are served. */
+static int add_metagraphs(struct grower *g)
+{
+	const struct model *m = g->branch->model;
+	struct node link = {.type = NODE_LINK, .branch = g->branch->number};
+
+	if (m->n_metagraphs < 2)
+		return 0;
+	for (uint32_t i = 0; i < m->n_metagraphs; i++) {
+		cleanup_buf struct buf path = {0};
+		int r = metagraph_signatures(m, i, &path);
+		node_id folder;
+
+		if (path.failed)
+			return -ENOMEM;
+		folder = r < 0 ? NODE_NONE : enter_path(g, buf_span(&path));
+		if (!folder)
+			log_line("not shown: the MetaGraphDef '%s'", quote(m->metagraphs[i].name));
+		else if (i == m->served)
+			link.object = folder;
+	}
+	return !link.object || tree_add(g->view->tree, g->root, span_str("signatures"), &link)
+		       ? 0
+		       : -ENOMEM;
+}
+
 static struct grower grower_of(struct view *v, struct branch *b)
 {
 	return (struct grower){
@@ -283,6 +317,8 @@ int grow_branch(struct view *v, struct branch *b)
 	if (!b->tensor_nodes || !b->npy_nodes)
 		return -ENOMEM;
 	r = add_folders(&g);
+	if (r == 0)
+		r = add_metagraphs(&g);
 	if (r == 0)
 		r = add_lazy_folders(&g);
 	if (r == 0 && m->has_assets)

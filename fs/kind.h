@@ -54,6 +54,12 @@ struct kind {
 	const char *lazy;
 };
 
+/*
+ * Adds the path of the folder of a MetaGraphDef's signatures: "signatures", or one below
+ * metagraphs/ if the model has several. -ENAMETOOLONG: it cannot be shown.
+ */
+int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *out);
+
 /* The list; a node's kind is an index into it. kind_count of them. */
 extern const struct kind *const kinds[];
 extern const size_t kind_count;

@@ -13,31 +13,46 @@ static const struct document *document_of(const struct showing *s, enum document
 	return d->type == type ? d : NULL;
 }
 
-/* A signature may have any name; its file has one of one component. */
-static int add_escaped(struct span name, struct buf *out)
+/* Signatures and tags may have any name; in a path it is one component, with this behind it. */
+static int add_component(struct span name, const char *ending, struct buf *out)
 {
+	bool dots = span_is(name, ".") || span_is(name, "..");
 	size_t start = out->n;
 
 	for (size_t i = 0; i < name.n; i++) {
 		uint8_t c = name.p[i];
 
-		if (c == '/' || c == '%' || c == 0)
+		if (c == '/' || c == '%' || c == 0 || (dots && !*ending))
 			buf_printf(out, "%%%02X", c);
 		else
 			buf_add_u8(out, c);
 	}
-	buf_add_str(out, ".json");
+	buf_add_str(out, ending);
 	return out->n - start > NAME_MAX ? -ENAMETOOLONG : 1;
+}
+
+int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *out)
+{
+	int r = 1;
+
+	if (m->n_metagraphs > 1) {
+		buf_add_str(out, "metagraphs/");
+		r = add_component(m->metagraphs[metagraph].name, "", out);
+		buf_add_u8(out, '/');
+	}
+	buf_add_str(out, "signatures");
+	return r;
 }
 
 static int signature_path(const struct showing *s, struct buf *out)
 {
 	const struct document *d = document_of(s, DOCUMENT_SIGNATURE);
+	int r = d ? metagraph_signatures(s->branch->model, d->metagraph, out) : 0;
 
-	if (!d || d->metagraph != s->branch->model->served)
-		return 0;
-	buf_add_str(out, "signatures/");
-	return add_escaped(d->name, out);
+	if (r <= 0)
+		return r;
+	buf_add_u8(out, '/');
+	return add_component(d->name, ".json", out);
 }
 
 static int signature_render(const struct showing *s, struct buf *out, struct error *err)

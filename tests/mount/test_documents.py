@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from models import TARGETS
-from mounting import DATA, NOT_MOUNTABLE, Mount, weightfs
+from mounting import DATA, NOT_MOUNTABLE, Mount, cat, weightfs
 
 DOCUMENTS = ('signatures', 'config.json', 'training_config.json', 'object_graph.json')
 
@@ -78,6 +78,37 @@ def test_documents_have_their_sizes_and_cannot_be_written(shown):
             assert path.stat().st_size == len(path.read_bytes())
             with pytest.raises(PermissionError):
                 os.close(os.open(path, os.O_WRONLY))
+
+
+# --------------------------------------------------------------------------------- signatures
+
+def signatures_in(folder):
+    return {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
+
+
+def shown_signatures(metagraph):
+    return {name: signature for name, signature in metagraph['signatures'].items()
+            if name != '__saved_model_init_op'}
+
+
+def test_each_of_several_metagraphs_has_its_signatures(shown):
+    metagraphs = shown.target.truth.get('metagraphs', [])
+    folder = shown.path / 'metagraphs'
+    assert folder.exists() == (len(metagraphs) > 1)
+    if not folder.exists():
+        return
+    expected = {','.join(sorted(g['tags'])): shown_signatures(g) for g in metagraphs}
+    assert {path.name: signatures_in(path / 'signatures') for path in folder.iterdir()} == expected
+    assert set(shown.json['metagraph_names']) == expected.keys()
+    assert os.readlink(shown.path / 'signatures') == 'metagraphs/serve/signatures'
+    assert signatures_in(shown.path / 'signatures') == expected['serve']
+
+
+def test_weightctl_cat_goes_through_the_link(shown):
+    names = os.listdir(shown.path / 'signatures') if shown.target.saved_model else []
+    for name in names:
+        assert cat(shown.model, f'signatures/{name}') == \
+            (shown.path / 'signatures' / name).read_bytes()
 
 
 # --------------------------------------------------------------------- what is not read, refusals
