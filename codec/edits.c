@@ -47,6 +47,56 @@ int edits_init(struct model *m, struct error *err)
 	return fd < 0 ? fd : 0;
 }
 
+int edits_init_late(struct model *m)
+{
+	int r = edits_init_unlocked(m);
+
+	if (r == 0)
+		m->edits->late = m->n_base > 0;
+	return r;
+}
+
+/* The edits that somebody left behind meanwhile are not in what was loaded. */
+static int check_alone(struct model *m, struct error *err)
+{
+	int r = work_check_place(m, err);
+
+	if (r < 0 || !edits_exist(m))
+		return r;
+	return error_set(err, -ESTALE,
+			 "edits by another process are in %s: mount again to take them up",
+			 m->work_path);
+}
+
+/* The lock is held (that of the edits). */
+static int claim(struct edits *e, struct error *err)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!e->late || e->lockfd >= 0)
+		return 0;
+	fd = lock_model(e->model, err);
+	if (fd < 0)
+		return fd;
+	r = check_alone(e->model, err);
+	if (r == 0)
+		e->lockfd = steal_fd(&fd);
+	return r;
+}
+
+int edits_claim(struct model *m, struct error *err)
+{
+	int r;
+
+	if (!m->edits)
+		return 0;
+	pthread_mutex_lock(&m->edits->lock);
+	r = claim(m->edits, err);
+	pthread_mutex_unlock(&m->edits->lock);
+	return r;
+}
+
 int edits_scratch(struct model *m, struct error *err)
 {
 	int fd, r = edits_begin(m, err);
@@ -196,6 +246,9 @@ static int begin(struct edits *e, struct error *err)
 
 	if (e->workfd >= 0)
 		return 0;
+	r = claim(e, err);
+	if (r < 0)
+		return r;
 	e->workfd = work_create(e->model, err);
 	if (e->workfd < 0)
 		return e->workfd;

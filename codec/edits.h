@@ -15,6 +15,16 @@
 
 /* Locks the model for editing; nothing is made on disk. Errors of lock_model(). */
 int edits_init(struct model *m, struct error *err);
+/*
+ * The same, but the lock comes with the first edit: for a model of which there may be many. Only
+ * where edits_exist() says that nothing was left behind.
+ */
+int edits_init_late(struct model *m);
+/*
+ * Who is about to edit sees to it that the model is locked. -EBUSY: somebody else has it. -ESTALE:
+ * it was replaced, or edited by somebody else, since it was loaded.
+ */
+int edits_claim(struct model *m, struct error *err);
 struct edits *edits_free(struct edits *e);
 
 /* What edits_recover() found. */

@@ -16,6 +16,7 @@ struct edits {
 	uint32_t next_region;
 	_Atomic bool unsaved; /* something was edited since the last commit */
 	int lockfd;	      /* the model's lock (codec/lock.h); -1: not locked */
+	bool late;	      /* it is locked by the first edit */
 };
 
 #endif

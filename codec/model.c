@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "codec/collection.h"
 #include "codec/content.h"
 #include "codec/crc32c.h"
 #include "codec/edits.h"
@@ -62,6 +63,10 @@ static int no_model(const struct place *place, struct error *err)
 			err, -ENOTSUP,
 			"%s/saved_model.cpb is a chunked SavedModel, which is not supported",
 			place->argument);
+	if (collection_probe(place))
+		return error_set(err, -ENOTSUP,
+				 "%s is a folder of checkpoints: name one of them, as %s/PREFIX",
+				 place->argument, place->root);
 	place_describe(place, &found);
 	if (place->name[0])
 		return error_set(err, -ENOENT,
@@ -115,16 +120,11 @@ static void say_what_is_absent(struct model *m)
 			m->absent[i] = usually[i];
 }
 
-int model_open(const char *argument, struct model **ret, struct error *err)
+/* Loads what is at the place of the model. */
+static int load(struct model *m, struct error *err)
 {
-	cleanup_model struct model *m = model_new();
 	int r;
 
-	if (!m)
-		return -ENOMEM;
-	r = place_open(argument, &m->place, err);
-	if (r < 0)
-		return r;
 	m->format = best_format(&m->place);
 	if (!m->format)
 		return no_model(&m->place, err);
@@ -139,8 +139,32 @@ int model_open(const char *argument, struct model **ret, struct error *err)
 		snprintf(m->why_read_only, sizeof(m->why_read_only), "a %s is read-only",
 			 m->format->name);
 	}
-	*ret = steal_pointer(m);
 	return 0;
+}
+
+int model_open(const char *argument, struct model **ret, struct error *err)
+{
+	cleanup_model struct model *m = model_new();
+	int r = m ? place_open(argument, &m->place, err) : -ENOMEM;
+
+	if (r == 0)
+		r = load(m, err);
+	if (r == 0)
+		*ret = steal_pointer(m);
+	return r;
+}
+
+int model_open_within(const struct place *folder, const char *name, struct model **ret,
+		      struct error *err)
+{
+	cleanup_model struct model *m = model_new();
+	int r = m ? place_within(folder, name, &m->place) : -ENOMEM;
+
+	if (r == 0)
+		r = load(m, err);
+	if (r == 0)
+		*ret = steal_pointer(m);
+	return r;
 }
 
 struct model *model_free(struct model *m)
@@ -270,6 +294,29 @@ static int check_file(const struct model *m, const char *name, const struct file
 			 !now.ino      ? "removed"
 			 : before->ino ? "changed"
 				       : "made");
+}
+
+static bool is_open(const struct model *m)
+{
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (m->tensors[i].content)
+			return true;
+	return false;
+}
+
+bool model_let_go(struct model *m)
+{
+	bool idle;
+
+	if (pthread_rwlock_trywrlock(&m->layout))
+		return false;
+	pthread_mutex_lock(&m->contents);
+	idle = !is_open(m);
+	for (uint32_t i = 0; idle && i < m->n_shards; i++)
+		shard_unmap(&m->shards[i]);
+	pthread_mutex_unlock(&m->contents);
+	pthread_rwlock_unlock(&m->layout);
+	return idle;
 }
 
 int model_check_base(const struct model *m, struct error *err)

@@ -94,7 +94,7 @@ struct model {
 
 	struct buf notes;	  /* what the user should know, a line each */
 	int read_only;		  /* 0, or -EROFS: nothing can be edited ... */
-	char why_read_only[128];  /* ... because of this */
+	char why_read_only[1024]; /* ... because of this */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/edits.h) */
 	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
 	/* Where tensors lie: tensors[].base and shards. Read by whoever looks at bytes, written
@@ -108,10 +108,13 @@ struct model {
  * are not.
  *
  * -ENOENT: nothing there is a model; the sentence says what was tried and what was found.
- * -EBADMSG: a model, but damaged. -ENOTSUP: a model that we do not handle. On failure *ret is
- * untouched.
+ * -EBADMSG: a model, but damaged. -ENOTSUP: a model that we do not handle, or a folder of several
+ * (codec/collection.h). On failure *ret is untouched.
  */
 int model_open(const char *argument, struct model **ret, struct error *err);
+/* The same for the checkpoint with the prefix `name` in a folder that is open. */
+int model_open_within(const struct place *folder, const char *name, struct model **ret,
+		      struct error *err);
 /* An empty model, for formats and tests. NULL without memory. */
 struct model *model_new(void);
 struct model *model_free(struct model *m);
@@ -130,6 +133,11 @@ const struct document *model_document(const struct model *m, enum document_type 
 int model_set_workdir(struct model *m, const char *path);
 /* Adds a line to the model's notes. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Unmaps the data files of a model of which nothing is open, edited or being looked at: of files
+ * that were removed the space is free then. True if that could be done.
+ */
+bool model_let_go(struct model *m);
 /* -ESTALE if a file of the base, or a shard, is not what it was at load. */
 int model_check_base(const struct model *m, struct error *err);
 

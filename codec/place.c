@@ -53,6 +53,25 @@ int place_open(const char *argument, struct place *ret, struct error *err)
 	return r;
 }
 
+int place_within(const struct place *folder, const char *name, struct place *ret)
+{
+	struct place p = {
+		.root = strdup(folder->root),
+		.name = strdup(name),
+		.rootfd = fcntl(folder->rootfd, F_DUPFD_CLOEXEC, 0),
+	};
+
+	if (asprintf(&p.path, "%s/%s", folder->root, name) < 0)
+		p.path = NULL;
+	p.argument = p.path ? strdup(p.path) : NULL;
+	if (p.root && p.name && p.argument && p.rootfd >= 0) {
+		*ret = p;
+		return 0;
+	}
+	place_release(&p);
+	return -ENOMEM;
+}
+
 void place_release(struct place *place)
 {
 	free(place->argument);

@@ -11,6 +11,8 @@
  * and the like, with a sentence, if the folder cannot be opened.
  */
 int place_open(const char *argument, struct place *ret, struct error *err);
+/* The place of a name in a folder that is open: no path leads there, so none can lead astray. */
+int place_within(const struct place *folder, const char *name, struct place *ret);
 void place_release(struct place *place);
 /* True if a regular file of that name is there, links followed. */
 bool place_has(const struct place *place, const char *name);

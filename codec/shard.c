@@ -16,12 +16,20 @@ int shard_init(struct shard *s, int rootfd, const char *name)
 	return 0;
 }
 
+void shard_unmap(struct shard *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->map)
+		munmap((void *)(uintptr_t)s->map, s->id.size);
+	s->map = NULL;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void shard_release(struct shard *s)
 {
 	if (!s->name)
 		return;
-	if (s->map)
-		munmap((void *)(uintptr_t)s->map, s->id.size);
+	shard_unmap(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s->name);
 	*s = (struct shard){0};

@@ -33,4 +33,7 @@ int shard_open(struct shard *s, int rootfd, struct error *err);
 /* The bytes of the whole shard, for as long as it is not released. Errors as shard_open. */
 int shard_map(struct shard *s, int rootfd, const uint8_t **ret, struct error *err);
 
+/* Undoes shard_map(), for whoever knows that nobody uses the bytes. */
+void shard_unmap(struct shard *s);
+
 #endif

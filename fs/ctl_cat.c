@@ -84,12 +84,13 @@ static node_id choose(const struct matches *m)
 static node_id find(struct view *v, const char *name)
 {
 	struct matches m = {.view = v, .name = span_str(name)};
+	struct branch *b;
 	node_id id;
 
 	match_path(&m, "");
 	match_path(&m, "variables/");
-	for (size_t k = 0; k < v->n_branches; k++)
-		match_tensors(&m, v->branches[k]);
+	for (size_t k = 0; (b = view_next_branch(v, &k));)
+		match_tensors(&m, b);
 	if (!m.n)
 		match_path(&m, "names/"); /* kernel#2 */
 	id = choose(&m);

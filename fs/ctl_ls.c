@@ -21,6 +21,7 @@ static void print_one(const struct view *v, const struct branch *b, size_t i, bo
 static int run(int argc, char **argv)
 {
 	bool long_form = argc == 3 && strcmp(argv[1], "-l") == 0;
+	struct branch *b;
 	struct view *v;
 
 	if (argc != 2 && !long_form)
@@ -28,10 +29,10 @@ static int run(int argc, char **argv)
 	v = ctl_open(argv[argc - 1]);
 	if (!v)
 		return EXIT_NOT_MOUNTABLE;
-	for (size_t k = 0; k < v->n_branches; k++)
-		for (size_t i = 0; i < v->branches[k]->model->n_tensors; i++)
-			if (v->branches[k]->tensor_nodes[i])
-				print_one(v, v->branches[k], i, long_form);
+	for (size_t k = 0; (b = view_next_branch(v, &k));)
+		for (size_t i = 0; i < b->model->n_tensors; i++)
+			if (b->tensor_nodes[i])
+				print_one(v, b, i, long_form);
 	view_free(v);
 	return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FINDING;
 }

@@ -86,6 +86,14 @@ static int verify(struct handle *h, int flags, struct error *err)
 	return content_verify(c, err);
 }
 
+/* The lock of a model of which there are many comes now; what cannot be edited is not locked. */
+static int claim(struct view *v, const struct node *n, struct error *err)
+{
+	if (kinds[n->kind]->of == THING_VIEW || !view_is_editable(v, n))
+		return 0;
+	return edits_claim(view_branch(v, n)->model, err);
+}
+
 int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct handle **ret,
 		struct error *err)
 {
@@ -101,7 +109,9 @@ int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct hand
 		h->kind = kinds[n.kind];
 		if (for_write)
 			h->opener = process_of(thread);
-		r = open_node(h, &n, for_write && flags & O_TRUNC, err);
+		r = for_write ? claim(v, &n, err) : 0;
+		if (r == 0)
+			r = open_node(h, &n, for_write && flags & O_TRUNC, err);
 	}
 	if (r < 0) {
 		free(h);

@@ -11,7 +11,7 @@
 #include "fs/exit.h"
 #include "fs/log.h"
 #include "fs/mounts.h"
-#include "fs/open_model.h"
+#include "fs/open_view.h"
 #include "fs/session.h"
 #include "fs/unmount.h"
 
@@ -45,30 +45,7 @@ static void ready(void)
 	close_pointer(&null);
 }
 
-static void report(const struct model *m, const struct recovery *found)
-{
-	cleanup_buf struct buf notes = {0};
-
-	buf_add(&notes, buf_span(&m->notes));
-	buf_add_u8(&notes, 0);
-	for (char *line, *rest = (char *)notes.p; rest && (line = strsep(&rest, "\n"));)
-		if (*line)
-			log_line("%s", line);
-	if (found->finished)
-		log_line("finished saving what an earlier mount had begun to save");
-	if (found->tensors)
-		log_line("edits of an earlier mount are pending: %u tensor%s", found->tensors,
-			 found->tensors == 1 ? "" : "s");
-	if (found->dropped)
-		log_line("%u unfinished draft%s of an earlier mount dropped", found->dropped,
-			 found->dropped == 1 ? " was" : "s were");
-	if (found->lost)
-		log_line("edits that were not synced before the machine went down are lost");
-	if (m->read_only)
-		log_line("read-only: %s", m->why_read_only);
-}
-
-/* What an error of open_model() is as an exit code. */
+/* What an error of open_view() is as an exit code. */
 static int exit_code_of(int r)
 {
 	return r == -EBUSY ? EXIT_BUSY : r == -ESTALE ? EXIT_CHANGED : EXIT_NOT_MOUNTABLE;
@@ -77,29 +54,26 @@ static int exit_code_of(int r)
 static int make_view(const struct options *o, struct view *v)
 {
 	struct error err = {""};
-	struct model *m;
-	struct open_options how = {o->read_only, o->verify, o->workdir, o->output};
-	int r = open_model(o->model, &how, &m, &v->recovery, &err);
+	struct open_options how = {
+		.read_only = o->read_only,
+		.verify = o->verify,
+		.workdir = o->workdir,
+		.output = o->output,
+	};
+	int r = open_view(v, o->model, &how, &err);
 
+	if (r == 0)
+		r = view_add_control(v);
 	if (r < 0) {
 		log_line("%s", err.text[0] ? err.text : strerror(-r));
 		return exit_code_of(r);
 	}
-	report(m, &v->recovery);
-	if (!m->edits && m->work && edits_exist(m))
-		log_line("edits are pending in %s; what is shown is the model as it is on disk",
-			 m->work_path);
 	if (o->uid != (uid_t)-1)
 		v->uid = o->uid;
 	if (o->gid != (gid_t)-1)
 		v->gid = o->gid;
 	if (o->umask >= 0)
 		v->umask = (mode_t)o->umask;
-	if (view_add_model(v, m) < 0 || view_add_control(v) < 0) {
-		log_line("%s", strerror(ENOMEM));
-		return EXIT_NOT_MOUNTABLE;
-	}
-	view_note_lost_drafts(v);
 	return EXIT_FINE;
 }
 
@@ -126,8 +100,10 @@ static bool hides_model(const struct model *m, const char *mountpoint)
 
 static int check_mountpoint(const struct view *v, const char *mountpoint)
 {
-	for (size_t i = 0; i < v->n_branches; i++) {
-		if (!hides_model(v->branches[i]->model, mountpoint))
+	struct branch *b;
+
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
+		if (!hides_model(b->model, mountpoint))
 			continue;
 		log_line("%s is a part of the model: mount it somewhere else", mountpoint);
 		return EXIT_NOT_MOUNTABLE;

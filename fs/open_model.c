@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "codec/output.h"
+#include "fs/log.h"
 
 /* Renames happen in the folder of the index and in the model's own. */
 static bool can_be_written(const struct model *m)
@@ -38,8 +39,32 @@ static int prepare(struct model *m, const struct open_options *o, struct recover
 	check_writable(m);
 	if (m->read_only)
 		return 0;
+	if (o->folder && !edits_exist(m))
+		return edits_init_late(m);
 	r = edits_init(m, err);
 	return r < 0 ? r : edits_recover(m, found, err);
+}
+
+static int load(const char *argument, const struct open_options *o, struct model **ret,
+		struct error *err)
+{
+	return o->folder ? model_open_within(o->folder, argument, ret, err)
+			 : model_open(argument, ret, err);
+}
+
+/* One of many is shown as it is on disk, and says why it cannot be edited. */
+static int load_plain(const char *argument, const struct open_options *o, int why,
+		      struct model **ret, struct error *err)
+{
+	struct error reason = *err;
+	int r = load(argument, o, ret, err);
+
+	if (r < 0)
+		return r;
+	(*ret)->read_only = why;
+	snprintf((*ret)->why_read_only, sizeof((*ret)->why_read_only), "%s",
+		 reason.text[0] ? reason.text : strerror(-why));
+	return 0;
 }
 
 int open_model(const char *argument, const struct open_options *options, struct model **ret,
@@ -47,16 +72,20 @@ int open_model(const char *argument, const struct open_options *options, struct 
 {
 	struct recovery found = {0}, again;
 	cleanup_model struct model *m = NULL;
-	int r = model_open(argument, &m, err);
+	int r = load(argument, options, &m, err);
 
 	if (r == 0 && !options->read_only)
 		r = prepare(m, options, &found, err);
 	if (r == 0 && found.finished) {
 		/* What was decided is done; the model on disk is another one now. */
 		m = model_free(m);
-		r = model_open(argument, &m, err);
+		r = load(argument, options, &m, err);
 		if (r == 0)
 			r = prepare(m, options, &again, err);
+	}
+	if (r < 0 && r != -ENOMEM && m && options->folder) {
+		m = model_free(m);
+		r = load_plain(argument, options, r, &m, err);
 	}
 	if (r < 0)
 		return r;
@@ -64,4 +93,40 @@ int open_model(const char *argument, const struct open_options *options, struct 
 	*ret = steal_pointer(m);
 	*ret_found = found;
 	return 0;
+}
+
+static void add_recovery(struct buf *out, const struct recovery *found)
+{
+	if (found->finished)
+		buf_add_str(out, "finished saving what an earlier mount had begun to save\n");
+	if (found->tensors)
+		buf_printf(out, "edits of an earlier mount are pending: %u tensor%s\n",
+			   found->tensors, found->tensors == 1 ? "" : "s");
+	if (found->dropped)
+		buf_printf(out, "%u unfinished draft%s of an earlier mount dropped\n",
+			   found->dropped, found->dropped == 1 ? " was" : "s were");
+	if (found->lost)
+		buf_add_str(out, "edits that were not synced before the machine went down are "
+				 "lost\n");
+}
+
+void open_model_report(const struct model *m, const char *name, const struct recovery *found)
+{
+	cleanup_buf struct buf lines = {0};
+
+	buf_add(&lines, buf_span(&m->notes));
+	add_recovery(&lines, found);
+	if (m->read_only)
+		buf_printf(&lines, "read-only: %s\n", m->why_read_only);
+	if (!m->edits && m->work && edits_exist(m))
+		buf_printf(&lines,
+			   "edits are pending in %s; what is shown is the model as it is on disk\n",
+			   m->work_path);
+	buf_add_u8(&lines, 0);
+	if (lines.failed)
+		return;
+	for (char *line, *rest = (char *)lines.p; (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_line("%s%s%s", name ? quote(span_str(name)) : "", name ? ": " : "",
+				 line);
 }

@@ -11,11 +11,24 @@
 #include "fs/xattrs.h"
 
 const double forever = 86400.0;
+static const double a_moment = 1.0;
 
-double attr_timeout(const struct view *v, const struct node *n)
+double attr_timeout(const struct node *n)
 {
-	(void)v;
+	if (n->type == NODE_FOLDER && n->kind == FOLDER_MEMBER)
+		return a_moment;
 	return n->type == NODE_FILE && kinds[n->kind]->live ? 0 : forever;
+}
+
+/*
+ * Who puts another checkpoint in the place of one may expect to see it soon, and another `latest`
+ * at once; but to ask for the folder at each step of each path would cost as much as the step.
+ */
+static double entry_timeout(const struct view *v, node_id id, const struct node *n)
+{
+	if (!view_is_fleeting(v, id, n))
+		return forever;
+	return n->type == NODE_LINK ? 0 : a_moment;
 }
 
 bool entry_fill(struct view *v, node_id id, struct fuse_entry_param *ret)
@@ -25,8 +38,8 @@ bool entry_fill(struct view *v, node_id id, struct fuse_entry_param *ret)
 	if (!tree_get(v->tree, id, &n) || !view_stat(v, id, &ret->attr))
 		return false;
 	ret->ino = id;
-	ret->entry_timeout = forever;
-	ret->attr_timeout = attr_timeout(v, &n);
+	ret->entry_timeout = entry_timeout(v, id, &n);
+	ret->attr_timeout = attr_timeout(&n);
 	return true;
 }
 
@@ -143,7 +156,7 @@ static void statfs_(fuse_req_t req, fuse_ino_t ino)
 	struct statvfs st;
 
 	(void)ino;
-	if (fstatvfs(v->branches[0]->model->place.rootfd, &st) < 0) {
+	if (fstatvfs(v->place->rootfd, &st) < 0) {
 		fuse_reply_err(req, errno);
 		return;
 	}

@@ -2,7 +2,9 @@
  * Folders and names: LOOKUP, FORGET, READDIR, READLINK.
  *
  * Names and attributes are given to the kernel for a day: they change by our own doing only, and
- * then it is told. A listing needs no state: its offset is the position of the last child, behind
+ * then it is told. Not so the names of the checkpoints in a folder of them, which others make and
+ * remove: they are given for a moment, and looked for again in each listing. A listing needs no
+ * state: its offset is the position of the last child, behind
  * "." and "..", which are ordinary entries at offsets 1 and 2.
  */
 #include "fs/ops_entry.h"
@@ -14,10 +16,16 @@
 static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct view *v = session_of(req)->view;
-	struct fuse_entry_param e = {.entry_timeout = forever};
+	/* What is not there may come, where others put it. */
+	bool fleeting = v->members && parent == NODE_ROOT;
+	struct fuse_entry_param e = {.entry_timeout = fleeting ? 0 : forever};
 	node_id id;
+	int r = view_look(v, (node_id)parent);
 
-	view_look(v, (node_id)parent);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
 	id = tree_find(v->tree, (node_id)parent, span_str(name));
 	if (id && entry_fill(v, id, &e))
 		tree_remember(v->tree, id, 1);
@@ -40,15 +48,19 @@ static void forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *forg
 
 static void opendir_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct view *v = session_of(req)->view;
+	bool fleeting = v->members && ino == NODE_ROOT;
 	struct node n;
+	int r = view_look(v, (node_id)ino);
 
-	view_look(session_of(req)->view, (node_id)ino);
-	if (!tree_get(session_of(req)->view->tree, (node_id)ino, &n)) {
-		fuse_reply_err(req, ENOENT);
+	if (r == 0 && !tree_get(v->tree, (node_id)ino, &n))
+		r = -ENOENT;
+	if (r < 0) {
+		fuse_reply_err(req, -r);
 		return;
 	}
-	fi->cache_readdir = 1;
-	fi->keep_cache = 1;
+	fi->cache_readdir = !fleeting;
+	fi->keep_cache = !fleeting;
 	fuse_reply_open(req, fi);
 }
 

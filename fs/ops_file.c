@@ -201,14 +201,15 @@ static void do_fsync(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct error err = {""};
+	struct branch *b;
 	int r = 0;
 
 	/* Of a folder: of everything. */
 	if (call->fi.fh)
 		r = handle_sync(open_handle(&call->fi), &err);
 	else
-		for (size_t i = 0; i < s->view->n_branches && r == 0; i++)
-			r = edits_sync(s->view->branches[i]->model, &err);
+		for (size_t i = 0; r == 0 && (b = view_next_branch(s->view, &i));)
+			r = edits_sync(b->model, &err);
 	if (r < 0)
 		reply_error(call->req, (node_id)call->ino, r, &err);
 	else

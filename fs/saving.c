@@ -28,7 +28,8 @@ static enum exit_code report_failure(struct buf *line, const struct model *m, in
 	return r == -ESTALE ? EXIT_CHANGED : EXIT_SAVE_FAILED;
 }
 
-static void note(struct view *v, const struct buf *line, bool failed)
+/* Notes for the status what was said: a line for each model, here behind one another. */
+static void note(struct view *v, const struct buf *lines, bool failed)
 {
 	char stamp[32];
 	struct tm tm;
@@ -38,14 +39,17 @@ static void note(struct view *v, const struct buf *line, bool failed)
 	pthread_mutex_lock(&v->lock);
 	buf_reset(&v->last_commit);
 	buf_add_str(&v->last_commit, stamp);
-	buf_add(&v->last_commit, buf_span(line));
+	for (size_t i = 0; i + 1 < lines->n; i++) {
+		if (lines->p[i] == '\n')
+			buf_add_u8(&v->last_commit, ';');
+		buf_add_u8(&v->last_commit, lines->p[i] == '\n' ? ' ' : lines->p[i]);
+	}
 	v->commit_failed = failed;
 	pthread_mutex_unlock(&v->lock);
 }
 
-static enum exit_code save_one(struct view *v, struct model *m,
-			       const struct commit_options *options, struct buf *out,
-			       int *ret_error)
+static enum exit_code save_one(struct model *m, const struct commit_options *options,
+			       struct buf *out, int *ret_error)
 {
 	cleanup_buf struct buf line = {0};
 	struct commit_report done = {0};
@@ -62,7 +66,6 @@ static enum exit_code save_one(struct view *v, struct model *m,
 	if (r < 0 && !*ret_error)
 		*ret_error = r;
 	log_line("%.*s", (int)line.n, line.p);
-	note(v, &line, r < 0);
 	buf_add(out, buf_span(&line));
 	buf_add_u8(out, '\n');
 	return code;
@@ -72,27 +75,31 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 			int *ret_error)
 {
 	enum exit_code worst = EXIT_FINE;
+	cleanup_buf struct buf lines = {0};
+	struct branch *b;
 
 	*ret_error = 0;
-	for (size_t i = 0; i < v->n_branches; i++) {
-		enum exit_code code = save_one(v, v->branches[i]->model, options, out, ret_error);
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
+		enum exit_code code = save_one(b->model, options, &lines, ret_error);
 
 		/* Of two failures the one that kept edits back counts. */
 		if (worst == EXIT_FINE || code == EXIT_SAVE_FAILED)
 			worst = code;
 	}
+	if (lines.n)
+		note(v, &lines, *ret_error < 0);
+	buf_add(out, buf_span(&lines));
 	return worst;
 }
 
 void discard_all(struct view *v, node_id **ret_changed, size_t *ret_n)
 {
 	size_t capacity = 0;
+	struct branch *b;
 
 	*ret_changed = NULL;
 	*ret_n = 0;
-	for (size_t i = 0; i < v->n_branches; i++) {
-		struct branch *b = v->branches[i];
-
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
 		if (!b->model->edits)
 			continue;
 		for (size_t k = 0; k < b->model->n_tensors; k++) {

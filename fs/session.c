@@ -58,14 +58,6 @@ static int add_source(struct fuse_args *args, const char *model)
 	return text.failed ? -ENOMEM : fuse_opt_add_arg(args, (const char *)text.p);
 }
 
-static bool is_read_only(const struct session *s)
-{
-	for (size_t i = 0; i < s->view->n_branches; i++)
-		if (s->view->branches[i]->model->edits && !s->view->branches[i]->model->read_only)
-			return false;
-	return true;
-}
-
 static struct fuse_session *new_fuse(struct session *s)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -73,10 +65,10 @@ static struct fuse_session *new_fuse(struct session *s)
 	int r = fuse_opt_add_arg(&args, "weightfs");
 
 	if (r == 0)
-		r = add_source(&args, s->view->branches[0]->model->place.path);
+		r = add_source(&args, s->view->place->path);
 	if (r == 0 && s->options->allow_other)
 		r = fuse_opt_add_arg(&args, "-oallow_other,default_permissions");
-	if (r == 0 && is_read_only(s))
+	if (r == 0 && !view_can_be_edited(s->view))
 		r = fuse_opt_add_arg(&args, "-oro");
 	if (r == 0 && s->options->debug)
 		r = fuse_opt_add_arg(&args, "-d");
@@ -212,6 +204,7 @@ int session_run(struct session *s, void (*ready)(void))
 {
 	struct commit_options options = session_commit_options(s);
 	cleanup_buf struct buf text = {0};
+	struct branch *b;
 	int code, error;
 
 	gate_init(&s->gate);
@@ -228,8 +221,8 @@ int session_run(struct session *s, void (*ready)(void))
 	if (code == EXIT_FINE) {
 		view_drop_drafts(s->view);
 		code = (int)save_all(s->view, &options, &text, &error);
-		for (size_t i = 0; i < s->view->n_branches; i++)
-			edits_finish(s->view->branches[i]->model);
+		for (size_t i = 0; (b = view_next_branch(s->view, &i));)
+			edits_finish(b->model);
 	}
 	gate_release(&s->gate);
 	return code;

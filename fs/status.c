@@ -71,15 +71,15 @@ int status_json(const struct view *v, struct buf *out)
 {
 	cleanup_buf struct buf pending = {0};
 	struct view *lockable = (struct view *)(uintptr_t)v;
+	struct branch *b;
 	bool any = false;
 
-	for (size_t i = 0; i < v->n_branches; i++)
-		any |= add_pending(v, v->branches[i], !any, &pending);
+	for (size_t i = 0; (b = view_next_branch(v, &i));)
+		any |= add_pending(v, b, !any, &pending);
 	buf_add_str(out, "{\n");
 	add_member(out, "state", span_str(v->commit_failed ? "failed" : any ? "edited" : "clean"));
 	buf_printf(out, "  \"pid\": %d,\n", getpid());
-	if (v->n_branches)
-		add_member(out, "model", span_str(v->branches[0]->model->place.path));
+	add_member(out, "model", span_str(v->place->path));
 	buf_add_str(out, "  \"pending\": [");
 	buf_add(out, buf_span(&pending));
 	end_array(out, !any);

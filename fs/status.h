@@ -3,7 +3,7 @@
  *
  *	state		clean, edited, or failed (a commit did not go through; the edits are there)
  *	pid		of the daemon
- *	model		absolute path of the model
+ *	model		absolute path of the model, or of the folder of checkpoints
  *	pending		what is not in the model yet: [{"path": ..., "change": "edited"}]
  *	unplaced	files that are no part of a model: []
  *	dropped		drafts that were not accepted: [{"path": ..., "why": ...}]

@@ -9,7 +9,8 @@ struct tree {
 	node_id *buckets;
 	size_t n_buckets; /* a power of two */
 	struct arena names;
-	node_id last_listed; /* where the last listing stopped, to find its place again */
+	node_id last_listed;	/* where the last listing stopped, to find its place again */
+	uint32_t last_position; /* that any node was given */
 };
 
 enum { FIRST_BUCKETS = 64 };
@@ -62,7 +63,8 @@ static int hash_grow(struct tree *t)
 	t->buckets = grown;
 	t->n_buckets = wanted;
 	for (node_id id = NODE_ROOT + 1; id < t->n; id++)
-		hash_insert(t, id);
+		if (t->nodes[id].position)
+			hash_insert(t, id);
 	return 0;
 }
 
@@ -100,7 +102,7 @@ static void link_last(struct tree *t, node_id id)
 
 	n->prev = folder->last;
 	n->next = NODE_NONE;
-	n->position = folder->last ? t->nodes[folder->last].position + 1 : 1;
+	n->position = ++t->last_position;
 	if (folder->last)
 		t->nodes[folder->last].next = id;
 	else
@@ -194,6 +196,29 @@ void tree_set_object(struct tree *t, node_id id, uint32_t object)
 {
 	pthread_mutex_lock(&t->lock);
 	t->nodes[id].object = object;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void tree_remove(struct tree *t, node_id id)
+{
+	struct node *n, *folder;
+
+	pthread_mutex_lock(&t->lock);
+	n = &t->nodes[id];
+	folder = &t->nodes[n->parent];
+	hash_remove(t, id);
+	if (n->prev)
+		t->nodes[n->prev].next = n->next;
+	else
+		folder->first = n->next;
+	if (n->next)
+		t->nodes[n->next].prev = n->prev;
+	else
+		folder->last = n->prev;
+	n->prev = n->next = NODE_NONE;
+	n->position = 0;
+	if (t->last_listed == id)
+		t->last_listed = NODE_NONE;
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -35,7 +35,7 @@ struct node {
 	node_id first, last; /* children of a folder, in order */
 	node_id prev, next;  /* in the same folder */
 	node_id hash_next;
-	uint32_t position; /* in its folder; from 1 on */
+	uint32_t position; /* in its folder; from 1 on; 0: it was taken out */
 	uint32_t object;
 	uint32_t known; /* how often the kernel looked it up and has not forgotten it */
 	uint16_t branch;
@@ -61,6 +61,11 @@ bool tree_get(struct tree *t, node_id id, struct node *ret);
 /* Gives a node another name in its folder. -ENOMEM. */
 int tree_rename(struct tree *t, node_id id, struct span name);
 void tree_set_object(struct tree *t, node_id id, uint32_t object);
+/*
+ * Takes a node out of its folder, where its name is free then. It and what is below it stay what
+ * they are for those who know their numbers, and keep their paths.
+ */
+void tree_remove(struct tree *t, node_id id);
 /* The child that comes next behind a position (0: the first), or NODE_NONE. */
 node_id tree_next(struct tree *t, node_id folder, uint32_t position, struct node *ret);
 /* How many nodes there are, the root included. */

@@ -6,6 +6,7 @@
 #include "codec/npy.h"
 #include "fs/grow.h"
 #include "fs/log.h"
+#include "fs/members.h"
 #include "fs/text.h"
 
 struct view *view_new(void)
@@ -22,7 +23,8 @@ struct view *view_new(void)
 	umask(v->umask);
 	clock_gettime(CLOCK_REALTIME, &v->mounted);
 	v->tree = tree_new();
-	return v->tree ? v : view_free(v);
+	v->branches = calloc(BRANCHES_MAX, sizeof(*v->branches));
+	return v->tree && v->branches ? v : view_free(v);
 }
 
 static void branch_free(struct branch *b)
@@ -44,6 +46,7 @@ struct view *view_free(struct view *v)
 	for (size_t i = 0; i < v->n_branches; i++)
 		branch_free(v->branches[i]);
 	free(v->branches);
+	members_free(v->members);
 	tree_free(v->tree);
 	buf_release(&v->dropped);
 	buf_release(&v->last_commit);
@@ -53,20 +56,58 @@ struct view *view_free(struct view *v)
 	return NULL;
 }
 
-int view_add_model(struct view *v, struct model *model)
+int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret)
 {
-	struct branch **grown = realloc(v->branches, (v->n_branches + 1) * sizeof(*grown));
-	struct branch *b = grown ? calloc(1, sizeof(*b)) : NULL;
+	size_t n = v->n_branches;
+	struct branch *b = n < BRANCHES_MAX ? calloc(1, sizeof(*b)) : NULL;
+	int r;
 
-	if (grown)
-		v->branches = grown;
 	if (!b) {
 		model_free(model);
-		return -ENOMEM;
+		return n < BRANCHES_MAX ? -ENOMEM : -EMFILE;
 	}
-	*b = (struct branch){.model = model, .number = (uint16_t)v->n_branches, .root = NODE_ROOT};
-	v->branches[v->n_branches++] = b;
-	return grow_branch(v, b);
+	b->model = model;
+	b->number = (uint16_t)n;
+	b->root = root;
+	v->branches[n] = b;
+	v->n_branches = n + 1;
+	r = grow_branch(v, b);
+	if (r < 0)
+		return r;
+	b->shown = true;
+	*ret = b;
+	return 0;
+}
+
+int view_add_model(struct view *v, struct model *model)
+{
+	struct branch *b;
+
+	v->place = &model->place;
+	return view_add_branch(v, model, NODE_ROOT, &b);
+}
+
+struct branch *view_next_branch(const struct view *v, size_t *i)
+{
+	while (*i < v->n_branches) {
+		struct branch *b = v->branches[(*i)++];
+
+		if (b->shown)
+			return b;
+	}
+	return NULL;
+}
+
+bool view_can_be_edited(const struct view *v)
+{
+	struct branch *b;
+
+	if (v->members)
+		return members_can_be_edited(v->members);
+	for (size_t i = 0; (b = view_next_branch(v, &i));)
+		if (b->model->edits && !b->model->read_only)
+			return true;
+	return false;
 }
 
 int view_add_control(struct view *v)
@@ -74,16 +115,33 @@ int view_add_control(struct view *v)
 	return grow_mount(v);
 }
 
-void view_look(struct view *v, node_id folder)
+static int grow(struct view *v, node_id folder)
+{
+	int r;
+
+	pthread_mutex_lock(&v->growing);
+	r = grow_folder(v, folder);
+	pthread_mutex_unlock(&v->growing);
+	if (r < 0)
+		log_line("no memory to show what is in a folder");
+	return r;
+}
+
+int view_look(struct view *v, node_id folder)
 {
 	struct node n;
 
-	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER || !n.object)
-		return;
-	pthread_mutex_lock(&v->growing);
-	if (grow_folder(v, folder) < 0)
-		log_line("%s: no memory to show it", n.name);
-	pthread_mutex_unlock(&v->growing);
+	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER)
+		return 0;
+	if (v->members && (folder == NODE_ROOT || n.kind == FOLDER_MEMBER))
+		return members_look(v->members, folder, &n);
+	return n.object ? grow(v, folder) : 0;
+}
+
+bool view_is_fleeting(const struct view *v, node_id id, const struct node *n)
+{
+	return v->members && id != NODE_ROOT && n->parent == NODE_ROOT &&
+	       (n->type == NODE_LINK || n->kind == FOLDER_MEMBER);
 }
 
 /* What a link leads to; any other node is what it is. */
@@ -102,7 +160,8 @@ node_id view_walk(struct view *v, struct span path)
 		const uint8_t *slash = memchr(path.p, '/', path.n);
 		size_t n = slash ? (size_t)(slash - path.p) : path.n;
 
-		view_look(v, id);
+		if (view_look(v, id) < 0)
+			return NODE_NONE;
 		id = view_follow(v, tree_find(v->tree, id, span_first(path, n)));
 		path = span_skip(path, slash ? n + 1 : n);
 	}
@@ -175,26 +234,21 @@ void view_note_dropped(struct view *v, node_id id, const char *why)
 	pthread_mutex_unlock(&v->lock);
 }
 
-void view_note_lost_drafts(struct view *v)
+void view_note_lost_drafts(struct view *v, const struct branch *b)
 {
-	for (size_t i = 0; i < v->n_branches; i++) {
-		struct branch *b = v->branches[i];
-
-		for (size_t k = 0; k < b->model->n_tensors; k++) {
-			if (!b->model->tensors[k].draft_lost)
-				continue;
-			view_note_dropped(v, b->tensor_nodes[k],
-					  "the daemon died before it was complete");
-			v->lost_drafts = true;
-		}
+	for (size_t i = 0; i < b->model->n_tensors; i++) {
+		if (!b->model->tensors[i].draft_lost)
+			continue;
+		view_note_dropped(v, b->tensor_nodes[i], "the daemon died before it was complete");
+		v->lost_drafts = true;
 	}
 }
 
 void view_drop_drafts(struct view *v)
 {
-	for (size_t i = 0; i < v->n_branches; i++) {
-		struct branch *b = v->branches[i];
+	struct branch *b;
 
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
 		for (size_t k = 0; k < b->model->n_tensors; k++) {
 			struct error why = {""};
 
@@ -211,13 +265,13 @@ static uint64_t *size_slot(struct view *v, node_id id, const struct node *n)
 {
 	struct branch *b = view_branch(v, n);
 
-	if (!b || kinds[n->kind]->live)
+	if (!b || kinds[n->kind]->live || id < b->root)
 		return NULL;
 	if (!b->sizes) {
-		b->n_sizes = tree_count(v->tree) + 1;
+		b->n_sizes = tree_count(v->tree) + 1 - b->root;
 		b->sizes = calloc(b->n_sizes, sizeof(*b->sizes));
 	}
-	return b->sizes && id < b->n_sizes ? &b->sizes[id] : NULL;
+	return b->sizes && id - b->root < b->n_sizes ? &b->sizes[id - b->root] : NULL;
 }
 
 /* Rendering a text to learn its size is done once. What cannot be rendered has none. */
@@ -309,7 +363,7 @@ static void stat_link(struct view *v, node_id id, struct stat *st)
 	st->st_size = (off_t)target.n;
 }
 
-static bool is_editable(const struct view *v, const struct node *n)
+bool view_is_editable(const struct view *v, const struct node *n)
 {
 	struct showing s = {v, view_branch(v, n), n->object};
 	const struct kind *k = kinds[n->kind];
@@ -331,7 +385,7 @@ static mode_t mode_of(const struct view *v, const struct node *n)
 		return S_IFLNK | 0777;
 	if (kinds[n->kind] == &kind_control)
 		return S_IFREG | 0600;
-	if (b && b->model->edits && is_editable(v, n))
+	if (b && b->model->edits && view_is_editable(v, n))
 		return S_IFREG | (0666 & ~v->umask);
 	return S_IFREG | (0444 & ~v->umask);
 }
@@ -351,6 +405,8 @@ bool view_stat(struct view *v, node_id id, struct stat *ret)
 		.st_blksize = 4096,
 		.st_mtim = v->mounted,
 	};
+	if (n.type == NODE_FOLDER && n.kind == FOLDER_MEMBER)
+		ret->st_mtim = from_nanoseconds(members_mtime(v->members, &n));
 	if (n.type == NODE_FILE)
 		stat_file(v, id, &n, ret);
 	if (n.type == NODE_LINK)

@@ -16,26 +16,37 @@
 
 struct branch {
 	struct model *model;
-	uint16_t number; /* in the view */
+	uint16_t number;    /* in the view */
+	_Atomic bool shown; /* all below is there */
 	node_id root;
 	node_id *tensor_nodes; /* of model->tensors[i]; NODE_NONE: not shown */
 	node_id *npy_nodes;    /* likewise, below npy/; all NODE_NONE until somebody looks there */
 	char **files;	       /* paths of assets, relative to the model's root */
 	size_t n_files, files_capacity;
-	uint64_t *sizes; /* of rendered texts, and 1, by node; 0: not known yet. NULL at first */
+	uint64_t *sizes; /* of rendered texts, and 1, by node behind the root; 0: not known yet.
+			  * NULL at first */
 	size_t n_sizes;
 };
 
+/* Of a folder, the kind says: the object of a member is the affair of fs/members.h. */
+enum folder_kind { FOLDER_PLAIN, FOLDER_MEMBER };
+
+/* The numbers of branches have 16 bits. */
+enum { BRANCHES_MAX = 65535 };
+
 struct view {
 	struct tree *tree;
-	struct branch **branches;
-	size_t n_branches;
+	struct branch *_Atomic *branches; /* BRANCHES_MAX of them; branches come, and none goes */
+	_Atomic size_t n_branches;
+	struct members *members;   /* of a folder of checkpoints (fs/members.h); or NULL */
+	const struct place *place; /* of the model, or of the folder */
 	uid_t uid;
 	gid_t gid;
 	mode_t umask;
 	struct timespec mounted;
 	struct recovery recovery;
-	bool lost_drafts;	 /* of an earlier mount, and who unmounts has not heard of it yet */
+	_Atomic bool
+		lost_drafts;	 /* of an earlier mount, and who unmounts has not heard of it yet */
 	pthread_mutex_t growing; /* folders that are made when somebody looks */
 	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
 	struct text *texts;	 /* that are open (fs/text.h) */
@@ -52,16 +63,33 @@ struct view *view_free(struct view *v);
  * shown is logged. -ENOMEM.
  */
 int view_add_model(struct view *v, struct model *model);
+/*
+ * The same in a folder of the tree. -EMFILE: there are as many as there can be. The branch may be
+ * used by others as soon as this returns 0.
+ */
+int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret);
+/*
+ * The branches that are complete, one after the other: *i is 0 at first. NULL behind the last one.
+ * Others may add branches meanwhile.
+ */
+struct branch *view_next_branch(const struct view *v, size_t *i);
+/* True if the file of a tensor or document can be edited. */
+bool view_is_editable(const struct view *v, const struct node *n);
+/* False if nothing of it can ever be edited. */
+bool view_can_be_edited(const struct view *v);
 /* Adds the folder .weightfs. -ENOMEM. */
 int view_add_control(struct view *v);
 
 /* What stat(2) says of a node. False: there is none. */
 bool view_stat(struct view *v, node_id id, struct stat *ret);
 /*
- * Fills a folder that is made when somebody looks, if that was not done yet. To be called before
- * its names are asked for.
+ * Fills a folder that is made when somebody looks, if that was not done yet; of a folder of
+ * checkpoints, looks again. To be called before its names are asked for. -EIO: a checkpoint that
+ * cannot be loaded. -ENOENT: one that is gone.
  */
-void view_look(struct view *v, node_id folder);
+int view_look(struct view *v, node_id folder);
+/* True if somebody else than we may take the node out of its folder, or put another one there. */
+bool view_is_fleeting(const struct view *v, node_id id, const struct node *n);
 /* The node at a path from the root of the mount, or NODE_NONE. Links are followed. */
 node_id view_walk(struct view *v, struct span path);
 /*
@@ -81,8 +109,8 @@ int view_render(struct view *v, const struct node *n, struct buf *out, struct er
 void view_forget_size(struct view *v, node_id id);
 /* Gives up all drafts, whoever has them open; each is noted. */
 void view_drop_drafts(struct view *v);
-/* Notes the drafts with which an earlier mount died. */
-void view_note_lost_drafts(struct view *v);
+/* Notes the drafts of the branch with which an earlier mount died. */
+void view_note_lost_drafts(struct view *v, const struct branch *b);
 /* Notes a draft that was dropped, for the status and the log. */
 void view_note_dropped(struct view *v, node_id id, const char *why);
 

@@ -1,0 +1,408 @@
+#include "fs/members.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "codec/collection.h"
+#include "codec/place.h"
+#include "fs/log.h"
+
+/* A change that is younger than this when we look may not be the last one with its time. */
+static const int64_t racy = 2000000000; /* nanoseconds */
+
+static const char latest_name[] = "latest";
+
+/* A member that is shown, or was. */
+struct slot {
+	char *name;
+	node_id node;
+	bool v1;
+	struct file_id id;	  /* as it was seen last */
+	struct branch *branch;	  /* NULL: not loaded */
+	int failed;		  /* why it cannot be loaded ... */
+	struct file_id failed_id; /* ... in that state */
+	bool seen;		  /* at the look that is under way */
+	bool gone;		  /* it is not in the tree any more */
+	bool let_go;		  /* likewise, and nothing of it is mapped */
+	bool stale;		  /* replaced, but there are edits: this was said */
+};
+
+struct members {
+	struct view *view;
+	struct place place;
+	struct open_options options;
+	bool editable;
+	pthread_mutex_t lock; /* all below */
+	struct slot **slots;  /* by the object of their nodes; to be read under the view's lock */
+	size_t n, capacity;
+	node_id latest; /* the link; or NODE_NONE */
+	struct file_id folder, state;
+	bool settled;	 /* whoever changes these changes their times too */
+	struct buf said; /* notes of the last look */
+};
+
+/* ---- the tree ---- */
+
+static struct slot *slot_of(const struct members *m, const char *name)
+{
+	struct tree *t = m->view->tree;
+	node_id id = tree_find(t, NODE_ROOT, span_str(name));
+	struct node n;
+
+	if (!id || !tree_get(t, id, &n) || n.type != NODE_FOLDER || n.kind != FOLDER_MEMBER)
+		return NULL;
+	return m->slots[n.object];
+}
+
+static void hide_latest(struct members *m)
+{
+	if (m->latest)
+		tree_remove(m->view->tree, m->latest);
+	m->latest = NODE_NONE;
+}
+
+static void hide(struct members *m, struct slot *s)
+{
+	tree_remove(m->view->tree, s->node);
+	s->gone = true;
+}
+
+static int append(struct members *m, struct slot *s)
+{
+	struct slot **grown;
+
+	pthread_mutex_lock(&m->view->lock);
+	grown = vector_grow(m->slots, m->n, &m->capacity, sizeof(*grown));
+	if (grown) {
+		m->slots = grown;
+		grown[m->n++] = s;
+	}
+	pthread_mutex_unlock(&m->view->lock);
+	return grown ? 0 : -ENOMEM;
+}
+
+static void slot_free(struct slot *s)
+{
+	free(s->name);
+	free(s);
+}
+
+static int show(struct members *m, const struct member *found)
+{
+	struct slot *s = calloc(1, sizeof(*s));
+	struct node like = {.type = NODE_FOLDER, .kind = FOLDER_MEMBER, .object = (uint32_t)m->n};
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct slot){
+		.name = strdup(found->name), .v1 = found->v1, .id = found->id, .seen = true};
+	if (!s->name || append(m, s) < 0) {
+		slot_free(s);
+		return -ENOMEM;
+	}
+	s->node = tree_add(m->view->tree, NODE_ROOT, span_str(found->name), &like);
+	s->gone = !s->node;
+	return s->node ? 0 : -ENOMEM;
+}
+
+/* ---- looking again ---- */
+
+static void set_id(struct members *m, struct slot *s, const struct file_id *id)
+{
+	pthread_mutex_lock(&m->view->lock);
+	s->id = *id;
+	pthread_mutex_unlock(&m->view->lock);
+}
+
+static bool is_base(struct model *m, const struct file_id *id)
+{
+	bool found = false;
+
+	pthread_rwlock_rdlock(&m->layout);
+	for (size_t i = 0; i < m->n_base; i++)
+		found |= file_id_equal(&m->base[i].id, id);
+	pthread_rwlock_unlock(&m->layout);
+	return found;
+}
+
+/* True if the slot still is, or is to stay, what shows the member that was found. */
+static bool is_same(struct members *m, struct slot *s, const struct member *found)
+{
+	if (file_id_equal(&s->id, &found->id))
+		return true;
+	/* Our own save replaces it, too: that is over when there are no edits any more. */
+	if (s->branch && edits_unsaved(s->branch->model)) {
+		if (!s->stale && !is_base(s->branch->model, &found->id))
+			log_line("%s: replaced on disk, while there are edits of what it was",
+				 quote(span_str(s->name)));
+		s->stale = true;
+		return true;
+	}
+	if (s->branch && !is_base(s->branch->model, &found->id))
+		return false;
+	set_id(m, s, &found->id);
+	s->stale = false;
+	return true;
+}
+
+static int show_found(struct members *m, const struct member *found)
+{
+	struct slot *s = slot_of(m, found->name);
+
+	if (s && is_same(m, s, found)) {
+		s->seen = true;
+		return 0;
+	}
+	if (s)
+		hide(m, s);
+	if (strcmp(found->name, latest_name) == 0)
+		hide_latest(m);
+	return show(m, found);
+}
+
+static int show_latest(struct members *m, const struct collection *c)
+{
+	struct slot *s = c->latest ? slot_of(m, c->latest) : NULL;
+	struct node like = {.type = NODE_LINK, .object = s ? s->node : NODE_NONE}, now;
+
+	if (m->latest && tree_get(m->view->tree, m->latest, &now) && now.object == like.object)
+		return 0;
+	hide_latest(m);
+	if (!s || slot_of(m, latest_name)) /* a checkpoint may be called that */
+		return 0;
+	m->latest = tree_add(m->view->tree, NODE_ROOT, span_str(latest_name), &like);
+	return m->latest ? 0 : -ENOMEM;
+}
+
+static void say_notes(struct members *m, const struct collection *c)
+{
+	if (span_equal(buf_span(&m->said), buf_span(&c->notes)))
+		return;
+	buf_reset(&m->said);
+	buf_add(&m->said, buf_span(&c->notes));
+	if (c->notes.n)
+		log_line("%.*s", (int)c->notes.n, c->notes.p);
+}
+
+/* Makes the tree show what was found. */
+static int apply(struct members *m, const struct collection *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		m->slots[i]->seen = false;
+	for (size_t i = 0; i < c->n && r == 0; i++)
+		r = show_found(m, &c->members[i]);
+	for (size_t i = 0; i < m->n && r == 0; i++) {
+		struct slot *s = m->slots[i];
+
+		if (!s->seen && !s->gone)
+			hide(m, s);
+		if (s->gone && s->branch && !s->let_go)
+			s->let_go = model_let_go(s->branch->model);
+	}
+	if (r == 0)
+		r = show_latest(m, c);
+	say_notes(m, c);
+	return r;
+}
+
+/* Who the folder and its file `checkpoint` are now. */
+static void identify(const struct members *m, struct file_id *ret_folder, struct file_id *ret_state)
+{
+	struct stat st;
+
+	*ret_folder = *ret_state = (struct file_id){0};
+	if (fstat(m->place.rootfd, &st) == 0)
+		*ret_folder = file_id_of(&st);
+	if (fstatat(m->place.rootfd, "checkpoint", &st, 0) == 0)
+		*ret_state = file_id_of(&st);
+}
+
+static void set_settled(struct members *m)
+{
+	struct timespec now;
+	int64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	m->settled = ns - m->folder.mtime > racy && ns - m->state.mtime > racy;
+}
+
+/* The lock is held. */
+static int look_again(struct members *m)
+{
+	struct file_id folder, state;
+	struct collection found;
+	struct error err = {""};
+	int r;
+
+	identify(m, &folder, &state);
+	if (m->settled && file_id_equal(&folder, &m->folder) && file_id_equal(&state, &m->state))
+		return 0;
+	m->folder = folder;
+	m->state = state;
+	set_settled(m);
+	r = collection_scan(&m->place, &found, &err);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		log_line("%s", err.text);
+		return 0;
+	}
+	r = apply(m, &found);
+	m->settled &= r == 0;
+	collection_release(&found);
+	return r;
+}
+
+/* ---- loading ---- */
+
+/* What the member is on disk now: of V1, whose file may be one of many, what it was. */
+static struct file_id identify_member(const struct members *m, const struct slot *s)
+{
+	cleanup_buf struct buf name = {0};
+	struct stat st;
+
+	buf_printf(&name, "%s.index%c", s->name, 0);
+	if (s->v1 || name.failed || fstatat(m->place.rootfd, (const char *)name.p, &st, 0) < 0)
+		return s->id;
+	return file_id_of(&st);
+}
+
+static int load(struct members *m, struct slot *s)
+{
+	struct file_id now = identify_member(m, s);
+	struct recovery found;
+	struct error err = {""};
+	struct model *model;
+	int r;
+
+	if (s->failed && file_id_equal(&now, &s->failed_id))
+		return s->failed;
+	r = open_model(s->name, &m->options, &model, &found, &err);
+	if (r == 0) {
+		open_model_report(model, s->name, &found);
+		r = view_add_branch(m->view, model, s->node, &s->branch);
+	}
+	if (r == 0)
+		view_note_lost_drafts(m->view, s->branch);
+	if (r == -EMFILE)
+		error_set(&err, r, "%d checkpoints were looked at, as many as one mount can show",
+			  BRANCHES_MAX);
+	if (r == 0 || r == -ENOENT)
+		return r;
+	log_line("%s: %s", quote(span_str(s->name)), err.text[0] ? err.text : strerror(-r));
+	s->failed = r == -EMFILE || r == -ENOMEM ? r : -EIO;
+	s->failed_id = now;
+	return s->failed;
+}
+
+int members_look(struct members *m, node_id id, const struct node *n)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&m->lock);
+	if (id == NODE_ROOT)
+		r = look_again(m);
+	else if (!m->slots[n->object]->branch)
+		r = m->slots[n->object]->gone ? -ENOENT : load(m, m->slots[n->object]);
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
+int64_t members_mtime(struct members *m, const struct node *n)
+{
+	int64_t mtime;
+
+	pthread_mutex_lock(&m->view->lock);
+	mtime = m->slots[n->object]->id.mtime;
+	pthread_mutex_unlock(&m->view->lock);
+	return mtime;
+}
+
+bool members_can_be_edited(const struct members *m)
+{
+	return m->editable;
+}
+
+/* ---- the beginning and the end ---- */
+
+/* What an earlier mount left behind is taken up before anything is shown. */
+static int take_up(struct members *m, const char *name)
+{
+	struct slot *s = slot_of(m, name);
+
+	if (!s)
+		log_line("edits are pending in %s/%s.weightfs, but the checkpoint is gone: remove "
+			 "that folder if they are not needed",
+			 m->place.root, quote(span_str(name)));
+	else if (!m->editable)
+		log_line("edits of '%s' are pending; what is shown is the checkpoint as it is on "
+			 "disk",
+			 quote(span_str(name)));
+	return s && m->editable && load(m, s) == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int show_first(struct members *m, struct error *err)
+{
+	cleanup_collection struct collection c = {0};
+	int r = collection_scan(&m->place, &c, err);
+
+	if (r < 0)
+		return r;
+	if (!c.n)
+		return error_set(err, -ENOENT,
+				 "%s has a file checkpoint, but no checkpoint in it: expected "
+				 "PREFIX.index",
+				 m->place.root);
+	r = apply(m, &c);
+	for (size_t i = 0; i < c.n_edited && r == 0; i++)
+		r = take_up(m, c.edited[i]);
+	return r;
+}
+
+int members_open(struct view *v, struct place *place, const struct open_options *options,
+		 struct error *err)
+{
+	struct members *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		place_release(place);
+		return -ENOMEM;
+	}
+	*m = (struct members){.view = v, .place = *place, .options = *options};
+	pthread_mutex_init(&m->lock, NULL);
+	v->members = m;
+	v->place = &m->place;
+	m->options.folder = &m->place;
+	if (place->name[0]) { /* the file `checkpoint` stands for its folder */
+		free(m->place.path);
+		m->place.path = strdup(m->place.root);
+		m->place.name[0] = '\0';
+	}
+	if (!m->place.path)
+		return -ENOMEM;
+	if (options->workdir || options->output)
+		return error_set(err, -EINVAL,
+				 "%s is a folder of checkpoints: -o workdir and -o output are for "
+				 "one of them",
+				 m->place.argument);
+	m->editable = !options->read_only && faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
+	if (!m->editable && !options->read_only)
+		log_line("read-only: %s cannot be written", m->place.root);
+	return show_first(m, err);
+}
+
+void members_free(struct members *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		slot_free(m->slots[i]);
+	free(m->slots);
+	buf_release(&m->said);
+	place_release(&m->place);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
