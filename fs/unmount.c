@@ -11,7 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "codec/collection.h"
 #include "codec/edits.h"
+#include "codec/place.h"
 #include "fs/control.h"
 #include "fs/exit.h"
 #include "fs/log.h"
@@ -181,30 +183,59 @@ static int unmount_live(const char *path)
 	return code;
 }
 
+/* Adds the work folders of all checkpoints in a folder. */
+static int find_edits_of_members(const struct place *place, struct buf *out, struct error *err)
+{
+	cleanup_collection struct collection c = {0};
+	int r = collection_scan(place, &c, err);
+
+	for (size_t i = 0; i < c.n_edited; i++)
+		buf_printf(out, "%s%s/%s.weightfs", i ? ", " : "", place->root,
+			   quote(span_str(c.edited[i])));
+	return r;
+}
+
+/* Adds where edits of what was mounted are kept; nothing, if there are none. */
+static int find_edits(const char *source, struct buf *out, struct error *err)
+{
+	cleanup_model struct model *m = NULL;
+	struct place place;
+	bool many;
+	int r = place_open(source, &place, err);
+
+	if (r < 0)
+		return r;
+	many = collection_probe(&place);
+	r = many ? find_edits_of_members(&place, out, err) : model_open(source, &m, err);
+	if (m && edits_exist(m))
+		buf_add_str(out, m->work_path);
+	place_release(&place);
+	return r;
+}
+
 /* A dead mount has nothing to say; what it held is in the work folder. */
 static int unmount_dead(const char *path, const char *source)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_buf struct buf edits = {0};
 	struct error err = {""};
 
 	if (mount_undo(path, true, &err) < 0) {
 		say("weightfs: %s", err.text);
 		return EXIT_BUSY;
 	}
-	if (model_open(source, &m, &err) < 0) {
+	if (find_edits(source, &edits, &err) < 0) {
 		say("weightfs: the daemon of %s had died; detached it. Its model cannot be opened: "
 		    "%s",
 		    path, err.text);
 		return EXIT_SAVE_FAILED;
 	}
-	if (!edits_exist(m)) {
+	if (!edits.n) {
 		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
 		return EXIT_FINE;
 	}
-	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %s: mount "
-	    "%s "
-	    "again to go on, or 'weightctl commit' it",
-	    path, m->work_path, source);
+	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s: mount "
+	    "%s again to go on, or 'weightctl commit' it",
+	    path, (int)edits.n, edits.p, source);
 	return EXIT_SAVE_FAILED;
 }
 
