@@ -38,9 +38,12 @@ class Run:
 
     def write(self, name, content):
         """The data first, then the index."""
-        made = write_bundle(self.folder / f'{name}_temp', {'w': (UINT8, (5000,), content)})
+        aside = self.folder / f'{name}_temp'
+        aside.mkdir()
+        write_bundle(aside / 'part', {'w': (UINT8, (5000,), content)})
         for ending in ('.data-00000-of-00001', '.index'):
-            os.rename(f'{made}{ending}', self.folder / f'{name}{ending}')
+            os.rename(aside / f'part{ending}', self.folder / f'{name}{ending}')
+        aside.rmdir()
 
     def state(self, latest):
         text = f'model_checkpoint_path: "{latest}"\n' + ''.join(
