@@ -11,8 +11,7 @@ static enum exit_code report(struct buf *line, const struct model *m,
 	buf_printf(line, "saved %s: %u tensor%s written", m->output ? m->output : m->place.path,
 		   done->tensors, done->tensors == 1 ? "" : "s");
 	if (done->copied)
-		buf_printf(line,
-			   "; %llu bytes were copied, because this file system makes no links",
+		buf_printf(line, "; %llu bytes were copied, because hard links cannot be made here",
 			   (unsigned long long)done->copied);
 	return EXIT_FINE;
 }
