@@ -10,6 +10,17 @@ static const uint64_t graph_max = 512 << 20;	  /* bytes of an object graph */
 static const uint64_t graph_shown_max = 64 << 20; /* of one that is shown as text */
 static const uint64_t config_max = 16 << 20;	  /* of an architecture */
 enum { CONFIGS_MAX = 16 /* objects that are asked for theirs */ };
+enum { ROOT_CHILDREN = 32 /* that are looked at for layers of theirs */ };
+
+/* What an object graph is looked through for. */
+struct look {
+	struct model *m;
+	/* String tensors that may be architectures. */
+	struct tensor *root, *children[CONFIGS_MAX];
+	size_t n;
+	uint32_t root_children[ROOT_CHILDREN]; /* nodes */
+	size_t n_root_children;
+};
 
 /* The one element of a string scalar; stored holds it. The checksum is verified. */
 static int read_scalar(struct model *m, const struct tensor *t, uint64_t max, struct buf *stored,
@@ -53,13 +64,7 @@ static bool is_scalar(const struct tensor *t)
  * The architecture is that of the root, or of the only child of the root that is a model
  * (tf.train.Checkpoint(model=...)).
  */
-struct configs {
-	struct model *m;
-	struct tensor *root, *children[CONFIGS_MAX];
-	size_t n;
-};
-
-static void note_config(struct configs *c, const struct graph_attribute *a)
+static void note_config(struct look *c, const struct graph_attribute *a)
 {
 	static const char tail[] = "/.ATTRIBUTES/OBJECT_CONFIG_JSON";
 	struct tensor *t;
@@ -87,7 +92,7 @@ static int read_config(struct model *m, const struct tensor *t, struct buf *out,
 	return r < 0 ? error_prefix(err, r, "'%s'", quote(t->key)) : r;
 }
 
-static int find_config(const struct configs *c, struct buf *out, struct error *err)
+static int find_config(const struct look *c, struct buf *out, struct error *err)
 {
 	int found = 0;
 
@@ -109,7 +114,7 @@ static int find_config(const struct configs *c, struct buf *out, struct error *e
 	return found == 1;
 }
 
-static int load_config(const struct configs *c)
+static int load_config(const struct look *c)
 {
 	struct model *m = c->m;
 	cleanup_buf struct buf config = {0};
@@ -140,9 +145,9 @@ static bool is_used(const struct model *m, uint32_t node)
 	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
 }
 
-static int take_attribute(void *configs, const struct graph_attribute *a)
+static int take_attribute(void *look, const struct graph_attribute *a)
 {
-	struct configs *c = configs;
+	struct look *c = look;
 	struct tensor *t = a->full_name.n ? model_find(c->m, a->key) : NULL;
 
 	note_config(c, a);
@@ -152,6 +157,33 @@ static int take_attribute(void *configs, const struct graph_attribute *a)
 	t->node = a->node;
 	t->used = is_used(c->m, a->node);
 	return t->variable.p ? 0 : -ENOMEM;
+}
+
+static bool is_below_root(const struct look *l, uint32_t node)
+{
+	for (size_t i = 0; i < l->n_root_children; i++)
+		if (l->root_children[i] == node)
+			return true;
+	return node == 0;
+}
+
+/*
+ * Has the model layers (codec/layers.h)? Keras numbers them, in a model and in one that is kept in
+ * a tf.train.Checkpoint, or leaves some other mark at the root.
+ */
+static int look_for_layers(void *look, const struct graph_edge *e)
+{
+	static const char *const marks[] = {"keras_api", "root", "_all_variables"};
+	struct look *l = look;
+
+	if (l->m->has_layers)
+		return 0;
+	if (e->from == 0 && l->n_root_children < ROOT_CHILDREN)
+		l->root_children[l->n_root_children++] = e->to;
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && e->from == 0; i++)
+		l->m->has_layers |= span_is(e->name, marks[i]);
+	l->m->has_layers |= span_is(e->name, "layer-0") && is_below_root(l, e->from);
+	return 0;
 }
 
 static int add_graph_document(struct model *m, const struct tensor *graph)
@@ -164,16 +196,17 @@ static int add_graph_document(struct model *m, const struct tensor *graph)
 	return 0;
 }
 
-static int load_graph(struct model *m, const struct tensor *graph, struct configs *configs,
+static int load_graph(struct model *m, const struct tensor *graph, struct look *look,
 		      struct error *err)
 {
+	const struct graph_visitor visitor = {take_attribute, look_for_layers, look};
 	cleanup_buf struct buf stored = {0};
 	struct error edges = {0};
 	struct span message;
 	int r = read_scalar(m, graph, graph_max, &stored, &message, err);
 
 	if (r == 0)
-		r = object_graph_attributes(message, take_attribute, configs, err);
+		r = object_graph_walk(message, &visitor, err);
 	if (r < 0)
 		return r;
 	if (object_graph_check(message, &m->n_objects, &edges) < 0)
@@ -184,7 +217,7 @@ static int load_graph(struct model *m, const struct tensor *graph, struct config
 int bundle_load_objects(struct model *m)
 {
 	struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
-	struct configs configs = {.m = m};
+	struct look look = {.m = m};
 	struct error why = {0};
 	int r;
 
@@ -195,7 +228,7 @@ int bundle_load_objects(struct model *m)
 	}
 	graph->hidden = true;
 	m->object_based = true;
-	r = load_graph(m, graph, &configs, &why);
+	r = load_graph(m, graph, &look, &why);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -206,7 +239,7 @@ int bundle_load_objects(struct model *m)
 			   why.text);
 		return 0;
 	}
-	return load_config(&configs);
+	return load_config(&look);
 }
 
 int bundle_print_graph(struct model *m, struct buf *out, struct error *err)

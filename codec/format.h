@@ -59,6 +59,15 @@ int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_
  * model has a DOCUMENT_OBJECT_GRAPH. -EIO: damaged. -ESTALE, -ENOMEM.
  */
 int bundle_print_graph(struct model *m, struct buf *out, struct error *err);
+struct keras_node;
+
+/*
+ * Calls each() for all that Keras 2 wrote about the objects of a SavedModel, as it is on disk now.
+ * Nothing is no error. What each() returns below 0 ends it.
+ */
+int saved_model_keras_nodes(struct model *m,
+			    int (*each)(void *context, const struct keras_node *node),
+			    void *context, struct error *err);
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
 int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);

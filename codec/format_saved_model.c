@@ -280,6 +280,46 @@ static int load_keras(struct model *m, struct span object_graph, struct error *e
 	return r < 0 ? error_prefix(err, r, METADATA) : r;
 }
 
+/* Before TensorFlow 2.5 what Keras says stands in the graph. */
+static int visit_old_nodes(struct model *m, int (*each)(void *, const struct keras_node *),
+			   void *context, struct error *err)
+{
+	struct keras_node n = {.id = KERAS_BEFORE_FIRST};
+	cleanup_saved_model_file struct saved_model_file file = {0};
+	struct metagraph g = {0};
+	size_t n_graphs, served;
+	struct span rest;
+	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
+
+	if (r == 0)
+		r = saved_model_served(file.bytes, &served, &n_graphs, err);
+	rest = file.bytes;
+	for (size_t i = 0; r >= 0 && i <= served; i++)
+		r = saved_model_next(&rest, &g);
+	while (r >= 0 && (r = keras_next_node_old(&g.object_graph, &n)) > 0)
+		r = each(context, &n);
+	return r;
+}
+
+int saved_model_keras_nodes(struct model *m, int (*each)(void *, const struct keras_node *),
+			    void *context, struct error *err)
+{
+	cleanup_file struct file file = {0};
+	struct keras_node n;
+	struct span rest;
+	int r;
+
+	if (!m->keras_version.n)
+		return 0;
+	r = file_read(m->place.rootfd, METADATA, metadata_max, &file, err);
+	if (r == -ENOENT)
+		return visit_old_nodes(m, each, context, err);
+	rest = buf_span(&file.bytes);
+	while (r >= 0 && (r = keras_next_node(&rest, &n)) > 0)
+		r = each(context, &n);
+	return r;
+}
+
 /* What cannot be read of it is noted; only a lack of memory keeps the model from its mount. */
 static int try_keras(struct model *m, struct span object_graph)
 {

@@ -8,38 +8,41 @@ enum { METADATA_NODES = 1, NODE_ID = 2, NODE_METADATA = 5 };
 /* ... and of SavedObjectGraph. */
 enum { GRAPH_NODES = 1, OBJECT_USER_OBJECT = 4, USER_IDENTIFIER = 1, USER_METADATA = 3 };
 
-/* 1 if it is the node of the root, which has metadata; else 0. */
-static int take_root(struct span node, struct span *ret)
+int keras_next_node(struct span *file, struct keras_node *ret)
 {
-	struct span metadata = {0};
+	struct keras_node n = {0};
+	struct span node, rest;
 	struct pb_field f;
-	uint64_t id = 0;
-	int r;
+	int r = pb_next_bytes(file, METADATA_NODES, &node);
 
-	while ((r = pb_next(&node, &f)) > 0) {
-		if (f.number == NODE_ID && f.type == PB_VARINT)
-			id = f.value;
-		else if (f.number == NODE_METADATA && f.type == PB_BYTES)
-			metadata = f.bytes;
-	}
-	if (r < 0 || id || !metadata.n)
+	if (r <= 0)
 		return r;
-	*ret = metadata;
+	rest = node;
+	while ((r = pb_next(&rest, &f)) > 0) {
+		if (f.number == NODE_ID && f.type == PB_VARINT)
+			n.id = f.value;
+		else if (f.number == NODE_METADATA && f.type == PB_BYTES)
+			n.metadata = f.bytes;
+	}
+	if (r < 0) {
+		*file = node;
+		return r;
+	}
+	*ret = n;
 	return 1;
 }
 
 int keras_root_metadata(struct span file, struct span *ret, struct error *err)
 {
-	struct span rest = file, node;
+	struct span rest = file;
+	struct keras_node n;
 	int r, found = 0;
 
-	while ((r = pb_next_bytes(&rest, METADATA_NODES, &node)) > 0) {
-		r = take_root(node, ret);
-		if (r < 0) {
-			rest = node;
-			break;
-		}
-		found = found || r;
+	while ((r = keras_next_node(&rest, &n)) > 0) {
+		if (n.id || !n.metadata.n)
+			continue;
+		*ret = n.metadata;
+		found = 1;
 	}
 	if (r < 0)
 		return error_set(err, -EBADMSG, "not a message at offset %zu",
@@ -47,24 +50,46 @@ int keras_root_metadata(struct span file, struct span *ret, struct error *err)
 	return found;
 }
 
-int keras_root_metadata_old(struct span object_graph, struct span *ret, struct error *err)
+/* The metadata of an object of Keras; empty for others. */
+static int take_metadata(struct span object, struct span *ret)
 {
-	struct span root, user, identifier, metadata = {0};
-	int r = pb_next_bytes(&object_graph, GRAPH_NODES, &root);
+	struct span user, identifier;
+	int r = pb_find(object, OBJECT_USER_OBJECT, &user);
 
-	if (r > 0)
-		r = pb_find(root, OBJECT_USER_OBJECT, &user);
+	*ret = (struct span){0};
 	if (r > 0)
 		r = pb_find(user, USER_IDENTIFIER, &identifier);
 	if (r > 0 && !span_starts(identifier, span_str("_tf_keras_")))
 		r = 0;
 	if (r > 0)
-		r = pb_find(user, USER_METADATA, &metadata);
+		r = pb_find(user, USER_METADATA, ret);
+	return r < 0 ? r : 0;
+}
+
+int keras_next_node_old(struct span *object_graph, struct keras_node *ret)
+{
+	struct span object, metadata;
+	int r = pb_next_bytes(object_graph, GRAPH_NODES, &object);
+
+	if (r > 0)
+		r = take_metadata(object, &metadata) < 0 ? -EBADMSG : 1;
+	if (r <= 0)
+		return r;
+	ret->id++;
+	ret->metadata = metadata;
+	return 1;
+}
+
+int keras_root_metadata_old(struct span object_graph, struct span *ret, struct error *err)
+{
+	struct keras_node root = {.id = KERAS_BEFORE_FIRST};
+	int r = keras_next_node_old(&object_graph, &root);
+
 	if (r < 0)
 		return error_set(err, -EBADMSG, "the root of the object graph is not a message");
-	if (r == 0 || !metadata.n)
+	if (r == 0 || !root.metadata.n)
 		return 0;
-	*ret = metadata;
+	*ret = root.metadata;
 	return 1;
 }
 
@@ -221,4 +246,18 @@ int keras_object_config(struct span text, struct buf *out, struct error *err)
 	print_config(&json, 0, out);
 	r = buf_error(out);
 	return r < 0 ? r : 1;
+}
+
+int keras_name(struct span metadata, struct buf *out)
+{
+	cleanup_json struct json json = {0};
+	int r = json_parse(&json, metadata, NULL);
+	json_ref name = r == 0 ? json_get(&json, 0, "name") : 0;
+
+	if (r == -ENOMEM)
+		return r;
+	if (!name || json.values[name].type != JSON_STRING)
+		return 0;
+	json_unescape(json.values[name].text, out);
+	return buf_error(out) < 0 ? -ENOMEM : 1;
 }

@@ -11,6 +11,24 @@
 #include "codec/buf.h"
 #include "codec/error.h"
 
+/* An object, by its number in the object graph. */
+struct keras_node {
+	uint64_t id;
+	struct span metadata; /* empty: it is no object of Keras */
+};
+
+/*
+ * Takes the next node off the front of the bytes of keras_metadata.pb, or of a SavedObjectGraph of
+ * TensorFlow 2.0 to 2.4, where ret->id counts on from KERAS_BEFORE_FIRST: 1; 0 at the end;
+ * -EBADMSG.
+ */
+int keras_next_node(struct span *file, struct keras_node *ret);
+int keras_next_node_old(struct span *object_graph, struct keras_node *ret);
+#define KERAS_BEFORE_FIRST UINT64_MAX
+
+/* Adds the name of a layer: 1; 0 if its metadata says none; -ENOMEM. */
+int keras_name(struct span metadata, struct buf *out);
+
 /*
  * The metadata of the root in the bytes of keras_metadata.pb: 1, with a span of them; 0 if the
  * root has none; -EBADMSG if they are no message.

@@ -59,6 +59,7 @@ struct model {
 	char *output;	   /* absolute: where saves go instead (codec/output.h); or NULL */
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
+	bool has_layers;   /* there may be something in layers_read() (codec/layers.h) */
 	bool big_endian;
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	struct tensor *tensors; /* sorted by key; hidden ones among them */

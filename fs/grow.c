@@ -363,6 +363,11 @@ int link_emit(struct link_sink *sink, struct span path, uint32_t tensor)
 	return 0;
 }
 
+int link_emit_folder(struct link_sink *sink, struct span name)
+{
+	return add_folder(&sink->grower, sink->grower.root, name) ? 0 : -ENOMEM;
+}
+
 void link_hide(struct link_sink *sink, uint32_t tensor, const char *why)
 {
 	struct grower *g = &sink->grower;
