@@ -152,6 +152,30 @@ static int check(const struct options *o, int n_names)
 	return -1;
 }
 
+/* umount(8) runs umount.fuse.weightfs MOUNTPOINT [-flnrv] [-N namespace] [-t type] for us. */
+static bool is_umount_helper(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return strcmp(slash ? slash + 1 : program, "umount.fuse.weightfs") == 0;
+}
+
+static int parse_umount(int argc, char **argv, struct options *ret)
+{
+	struct options o = {.unmount = true};
+	int c, r;
+
+	opterr = 0;
+	while ((c = getopt(argc, argv, "flnrvN:t:")) != -1)
+		o.lazy |= c == 'l';
+	r = check(&o, argc - optind);
+	if (r >= 0)
+		return r;
+	o.mountpoint = argv[optind];
+	*ret = o;
+	return -1;
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
@@ -163,6 +187,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	struct options o = {.uid = (uid_t)-1, .gid = (gid_t)-1, .umask = -1};
 	int c, r = -1;
 
+	if (is_umount_helper(argv[0]))
+		return parse_umount(argc, argv, ret);
 	opterr = 0;
 	while (r < 0 && (c = getopt_long(argc, argv, "hVfdsuo:", longs, NULL)) != -1) {
 		switch (c) {
