@@ -4,6 +4,8 @@
 #ifndef FS_CTL_H
 #define FS_CTL_H
 
+#include <stdio.h>
+
 #include "fs/exit.h"
 #include "fs/view.h"
 
@@ -23,6 +25,21 @@ int ctl_usage(const struct ctl_command *c);
 void ctl_progress(void *context, uint64_t done, uint64_t all);
 /* Says why a model could not be opened; the exit code of that. */
 int ctl_failed(int r, const struct error *err);
+/* True if the argument names a folder of checkpoints. */
+bool ctl_is_folder(const char *argument);
+
+/* A command that is to be carried out for each checkpoint of a folder, under a heading. */
+struct ctl_each {
+	int argc;
+	char **argv;
+	int model;     /* which of the arguments is the folder */
+	bool edited;   /* for those only that have edits of an earlier mount */
+	FILE *heading; /* where the command says what it says */
+	int (*run)(int argc, char **argv);
+};
+
+/* The worst exit code of all. */
+int ctl_each(const struct ctl_each *each);
 /*
  * Opens a model as it is on disk and grows its tree; says so if edits of it are pending. NULL: it
  * could not be opened, which has been said; the exit code is then EXIT_NOT_MOUNTABLE.

@@ -11,6 +11,7 @@
 struct matches {
 	struct view *view;
 	struct span name;
+	struct span folder; /* of the checkpoint, with a slash behind; or nothing */
 	node_id *found;
 	size_t n, capacity;
 	bool failed; /* no memory */
@@ -42,6 +43,7 @@ static void match_path(struct matches *m, const char *folder)
 {
 	cleanup_buf struct buf path = {0};
 
+	buf_add(&path, m->folder);
 	buf_add_str(&path, folder);
 	buf_add(&path, m->name);
 	add_match(m, view_walk(m->view, buf_span(&path)));
@@ -81,16 +83,40 @@ static node_id choose(const struct matches *m)
 	return NODE_NONE;
 }
 
+/* In a folder of checkpoints a name begins with that of one, or with latest. */
+static bool choose_checkpoint(struct matches *m, node_id *ret_root)
+{
+	const uint8_t *slash = memchr(m->name.p, '/', m->name.n);
+	size_t n = slash ? (size_t)(slash - m->name.p) : 0;
+	node_id id = n ? view_walk(m->view, span_first(m->name, n)) : NODE_NONE;
+
+	if (!id) {
+		say("weightctl: '%s' does not begin with the name of a checkpoint, as "
+		    "'latest/NAME' does",
+		    quote(m->name));
+		return false;
+	}
+	if (view_look(m->view, id) < 0)
+		return false; /* which has been said */
+	m->folder = span_first(m->name, n + 1);
+	m->name = span_skip(m->name, n + 1);
+	*ret_root = id;
+	return true;
+}
+
 static node_id find(struct view *v, const char *name)
 {
 	struct matches m = {.view = v, .name = span_str(name)};
+	node_id id, root = NODE_ROOT;
 	struct branch *b;
-	node_id id;
 
+	if (v->members && !choose_checkpoint(&m, &root))
+		return NODE_NONE;
 	match_path(&m, "");
 	match_path(&m, "variables/");
 	for (size_t k = 0; (b = view_next_branch(v, &k));)
-		match_tensors(&m, b);
+		if (b->root == root)
+			match_tensors(&m, b);
 	if (!m.n)
 		match_path(&m, "names/"); /* kernel#2 */
 	id = choose(&m);

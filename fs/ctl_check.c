@@ -154,6 +154,12 @@ static int run(int argc, char **argv)
 
 	if (argc != 2 && !stats)
 		return ctl_usage(&ctl_check);
+	if (ctl_is_folder(argv[argc - 1]))
+		return ctl_each(&(struct ctl_each){.argc = argc,
+						   .argv = argv,
+						   .model = argc - 1,
+						   .heading = stats ? stdout : stderr,
+						   .run = run});
 	r = model_open(argv[argc - 1], &c.m, &err);
 	if (r == -EBADMSG) {
 		printf("%s\n", err.text);

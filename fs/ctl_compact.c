@@ -58,6 +58,9 @@ static int run(int argc, char **argv)
 
 	if (argc != 2 && !dry)
 		return ctl_usage(&ctl_compact);
+	if (ctl_is_folder(argv[1]))
+		return ctl_each(&(struct ctl_each){
+			.argc = argc, .argv = argv, .model = 1, .heading = stdout, .run = run});
 	r = open_model(argv[1], &(struct open_options){.read_only = dry}, &m, &found, &err);
 	if (r < 0)
 		return ctl_failed(r, &err);

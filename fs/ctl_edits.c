@@ -37,6 +37,17 @@ static int ask_daemon(const char *mount, const char *command)
 	return code;
 }
 
+/* Carries a command out for the checkpoints of a folder that have edits. */
+static int for_each(char **argv, FILE *heading, int (*run)(int argc, char **argv))
+{
+	return ctl_each(&(struct ctl_each){.argc = 2,
+					   .argv = argv,
+					   .model = 1,
+					   .edited = true,
+					   .heading = heading,
+					   .run = run});
+}
+
 /* ---- status ---- */
 
 static int status_of_mount(const char *mount)
@@ -114,6 +125,8 @@ static int run_status(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_status);
 	mount = mount_of(argv[1]);
+	if (!mount && ctl_is_folder(argv[1]))
+		return for_each(argv, stdout, run_status);
 	return mount ? status_of_mount(mount) : status_of_model(argv[1]);
 }
 
@@ -174,6 +187,8 @@ static int run_commit(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_commit);
 	mount = mount_of(argv[1]);
+	if (!mount && ctl_is_folder(argv[1]))
+		return for_each(argv, stderr, run_commit);
 	return mount ? ask_daemon(mount, "save") : save_model(argv[1], &options);
 }
 
@@ -193,6 +208,8 @@ static int run_recover(int argc, char **argv)
 
 	if (argc != 2)
 		return ctl_usage(&ctl_recover);
+	if (ctl_is_folder(argv[1]))
+		return for_each(argv, stderr, run_recover);
 	r = open_model(argv[1], &(struct open_options){0}, &m, &found, &err);
 	if (r < 0)
 		return ctl_failed(r, &err);
@@ -241,6 +258,8 @@ static int run_discard(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_discard);
 	mount = mount_of(argv[1]);
+	if (!mount && ctl_is_folder(argv[1]))
+		return for_each(argv, stderr, run_discard);
 	return mount ? ask_daemon(mount, "discard") : discard_of_model(argv[1]);
 }
 

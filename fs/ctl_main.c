@@ -3,7 +3,7 @@
 
 #include "fs/ctl.h"
 #include "fs/log.h"
-#include "fs/open_model.h"
+#include "fs/open_view.h"
 #include "fs/progress.h"
 
 static const struct ctl_command *const commands[] = {
@@ -32,22 +32,13 @@ int ctl_failed(int r, const struct error *err)
 struct view *ctl_open(const char *model)
 {
 	struct view *v = view_new();
-	struct recovery none;
 	struct error err = {""};
-	struct model *m;
-	int r = v ? open_model(model, &(struct open_options){.read_only = true}, &m, &none, &err)
-		  : -ENOMEM;
+	int r = v ? open_view(v, model, &(struct open_options){.read_only = true}, &err) : -ENOMEM;
 
-	if (r < 0) {
-		say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
-		return view_free(v);
-	}
-	if (m->notes.n)
-		say("weightctl: %.*s", (int)m->notes.n - 1, m->notes.p);
-	if (m->work && edits_exist(m))
-		say("weightctl: edits are pending in %s; this is the model as it is on disk",
-		    m->work_path);
-	return view_add_model(v, m) < 0 ? view_free(v) : v;
+	if (r == 0)
+		return v;
+	say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
+	return view_free(v);
 }
 
 static void help(void)

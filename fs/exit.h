@@ -13,4 +13,10 @@ enum exit_code {
 	EXIT_BUSY = 7,	      /* busy or locked */
 };
 
+/* Of two failures the one that kept edits back counts, else the first. */
+static inline int exit_worse(int one, int other)
+{
+	return one == EXIT_FINE || other == EXIT_SAVE_FAILED ? other : one;
+}
+
 #endif

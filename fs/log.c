@@ -72,7 +72,7 @@ void log_line(const char *format, ...)
 	if (!stamped.failed)
 		keep(&stamped);
 	if (the_log.target == LOG_TO_STDERR)
-		fprintf(stderr, "weightfs: %s\n", line);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, line);
 	else if (the_log.target == LOG_TO_SYSLOG)
 		syslog(LOG_NOTICE, "%s", line);
 	else if (write(the_log.fd, stamped.p, stamped.n) < 0)

@@ -81,9 +81,7 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
 		enum exit_code code = save_one(b->model, options, &lines, ret_error);
 
-		/* Of two failures the one that kept edits back counts. */
-		if (worst == EXIT_FINE || code == EXIT_SAVE_FAILED)
-			worst = code;
+		worst = exit_worse(worst, code);
 	}
 	if (lines.n)
 		note(v, &lines, *ret_error < 0);

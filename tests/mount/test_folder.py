@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from models import TARGETS, UINT8, parse_tsv, sha, write_bundle
-from mounting import (BUSY, CHANGED, DATA, FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound,
-                      cat, edit, fails, run, snapshot, wait_until, weightctl, weightfs)
+from mounting import (BUSY, CHANGED, DATA, FINDING, FINE, NOT_MOUNTABLE, SAVE_FAILED, USAGE, Mount,
+                      assert_sound, cat, edit, fails, run, snapshot, wait_for_content, wait_until,
+                      weightctl, weightfs)
 
 WEIGHT = 'variables/w'
 
@@ -355,7 +356,7 @@ def test_discard_is_for_all(training, m):
     m.control('discard')
     wait_until(lambda: m.status()['state'] == 'clean', 'the edits are dropped')
     for name in ('ckpt-1', 'ckpt-2'):
-        assert (m.path / name / WEIGHT).read_bytes() == training.contents[name]
+        wait_for_content(m.path / name / WEIGHT, training.contents[name])
 
 
 def test_edits_of_a_killed_daemon_are_pending_at_the_next_mount(training):
@@ -479,3 +480,89 @@ def test_many_looks_at_once(training, m):
     lists = [subprocess.Popen(['ls', m.path / name / 'variables'], stdout=subprocess.PIPE)
              for name in training.kept * 5]
     assert {process.communicate()[0] for process in lists} == {b'w\n'}
+
+
+# ------------------------------------------------------------------------------------- without a mount
+
+def test_ls_and_cat_take_the_name_of_the_checkpoint(training):
+    done = weightctl('ls', training.folder)
+    assert done.stdout.split() == [f'{name}/{WEIGHT}' for name in training.kept]
+    for name in ('ckpt-1/w', f'ckpt-1/{WEIGHT}', 'ckpt-1/variables/w'):
+        assert cat(training.folder, name) == training.contents['ckpt-1']
+    assert cat(training.folder, 'latest/w') == training.contents['ckpt-3']
+    for name in ('w', 'ckpt-9/w', 'ckpt-1/x', 'ckpt-1', ''):
+        assert weightctl('cat', training.folder, name).returncode == USAGE
+
+
+def test_check_names_what_is_damaged(training):
+    assert weightctl('check', training.folder).returncode == FINE
+    data = training.folder / 'ckpt-2.data-00000-of-00001'
+    data.write_bytes(bytes(5000))
+    done = weightctl('check', training.folder)
+    assert done.returncode == FINDING
+    assert [line.split(': ')[0] for line in done.stdout.splitlines()] == [
+        f'{training.folder}/ckpt-2']
+
+
+def test_one_damaged_index_does_not_hide_the_others(training):
+    (training.folder / 'ckpt-2.index').write_bytes(b'no index')
+    done = weightctl('ls', training.folder)
+    assert done.returncode == FINDING
+    assert done.stdout.split() == [f'{name}/{WEIGHT}' for name in ('ckpt-1', 'ckpt-3')]
+    assert 'ckpt-2' in done.stderr
+
+
+@pytest.fixture
+def edited(training):
+    """The same folder, with edits of two checkpoints that a killed daemon left behind."""
+    with Mount(training.folder) as m:
+        for name in ('ckpt-1', 'ckpt-3'):
+            training.contents[name] = edit(m.path / name / WEIGHT)
+        m.give_up()
+    return training
+
+
+def test_status_of_all(edited):
+    done = weightctl('status', edited.folder)
+    assert (done.returncode, done.stdout.splitlines()) == (FINE, [
+        'ckpt-1:', f'edited: {WEIGHT}', 'ckpt-3:', f'edited: {WEIGHT}'])
+
+
+def test_commit_of_all(edited):
+    assert weightctl('commit', edited.folder).returncode == FINE
+    for name, content in edited.contents.items():
+        assert cat(edited.folder / name, 'w') == content
+    assert list(edited.folder.glob('*.weightfs')) == []
+    assert 'has edits' in weightctl('commit', edited.folder).stderr
+
+
+def test_recover_keeps_the_edits_of_all(edited):
+    done = weightctl('recover', edited.folder)
+    assert done.returncode == FINE
+    assert done.stderr.count('edits of 1 tensor are pending') == 2
+    assert len(list(edited.folder.glob('*.weightfs'))) == 2
+
+
+def test_discard_of_all(edited):
+    before = {name: cat(edited.folder / name, 'w') for name in edited.kept}
+    assert weightctl('discard', edited.folder).returncode == FINE
+    assert list(edited.folder.glob('*.weightfs')) == []
+    assert {name: cat(edited.folder / name, 'w') for name in edited.kept} == before
+
+
+def test_what_is_busy_is_said_and_the_others_are_committed(edited):
+    with Mount(edited.folder / 'ckpt-1') as m:
+        assert weightctl('commit', edited.folder).returncode == BUSY
+        assert cat(edited.folder / 'ckpt-3', 'w') == edited.contents['ckpt-3']
+        m.give_up()
+    assert weightctl('commit', edited.folder).returncode == FINE
+
+
+def test_a_folder_of_the_same_name_is_in_nobodys_way(training):
+    (training.folder / 'ckpt-1').mkdir()
+    with Mount(training.folder) as m:
+        assert (m.path / 'ckpt-1' / WEIGHT).read_bytes() == training.contents['ckpt-1']
+        edit(m.path / 'ckpt-1' / WEIGHT)
+        m.give_up()
+    assert weightctl('commit', training.folder).returncode == FINE
+    assert weightctl('check', training.folder).returncode == FINE
