@@ -69,6 +69,8 @@ int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct
 	if (r < 0)
 		return r;
 	content = buf_span(&file.bytes);
+	if (content.n < sizeof(magic) && span_starts(span_of(magic, sizeof(magic)), content))
+		return -ENOENT; /* killed when it had just been made */
 	if (!span_starts(content, span_of(magic, 6)))
 		return error_set(err, -EBADMSG, "journal: no journal of weightfs");
 	if (!span_starts(content, span_of(magic, sizeof(magic))))

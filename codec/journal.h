@@ -29,8 +29,8 @@ struct journal {
 int journal_create(int workfd, const char *name, struct journal *ret, struct error *err);
 /*
  * Opens the journal and reads its frames into *ret_frames (for journal_next). -ENOENT: there is
- * none. -EBADMSG: no journal. -ENOTSUP: that of another version. A torn tail is left out, and
- * cut off by the first append.
+ * none, or one that was just being made. -EBADMSG: no journal. -ENOTSUP: that of another version. A
+ * torn tail is left out, and cut off by the first append.
  */
 int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct error *err);
 void journal_close(struct journal *j);

@@ -149,17 +149,22 @@ static int copy_other(struct handle *h, struct error *err)
 {
 	struct reading part;
 	uint64_t at = 0;
-	int n;
+	int n, r = 0;
 
-	while ((n = handle_read(h, at, 1 << 20, &part, err)) > 0) {
-		const struct iovec *piece = &part.pieces[0];
+	do {
+		n = handle_read(h, at, 1 << 20, &part, err);
+		if (n < 0)
+			break;
+		for (int i = 0; i < n && r == 0; i++) {
+			const struct iovec *piece = &part.pieces[i];
 
-		if (fwrite(piece->iov_base, 1, piece->iov_len, stdout) != piece->iov_len)
-			return error_errno(err, "standard output");
-		at += piece->iov_len;
+			if (fwrite(piece->iov_base, 1, piece->iov_len, stdout) != piece->iov_len)
+				r = error_errno(err, "standard output");
+			at += piece->iov_len;
+		}
 		handle_read_end(&part);
-	}
-	return n;
+	} while (n > 0 && r == 0);
+	return n < 0 ? n : r;
 }
 
 static int cat(struct view *v, node_id id)

@@ -65,7 +65,7 @@ void conversation_free(struct conversation *c)
 
 	pthread_mutex_lock(&c->lock);
 	last = --c->refs == 0;
-	if (!last && c->waiting) {
+	if (c->waiting) {
 		fuse_reply_err(c->waiting, EINTR);
 		c->waiting = NULL;
 	}
@@ -243,12 +243,13 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 /* Who unmounts hears once more what an earlier mount could not keep. */
 static enum exit_code tell_lost_drafts(struct view *v, struct buf *text)
 {
+	unsigned n = v->recovery.dropped;
+
 	if (!v->lost_drafts)
 		return EXIT_FINE;
 	v->lost_drafts = false;
-	buf_printf(text, "%u unfinished draft%s of an earlier mount dropped; the log names %s\n",
-		   v->recovery.dropped, v->recovery.dropped == 1 ? " was" : "s were",
-		   v->recovery.dropped == 1 ? "it" : "them");
+	buf_printf(text, "%u unfinished draft%s of an earlier mount %s dropped; the log names %s\n",
+		   n, n == 1 ? "" : "s", n == 1 ? "was" : "were", n == 1 ? "it" : "them");
 	return EXIT_LEFT_OVER;
 }
 

@@ -17,8 +17,44 @@ static bool wants_write(const struct fuse_file_info *fi)
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
 }
 
+static void list_file(struct session *s, struct open_file *file)
+{
+	pthread_mutex_lock(&s->files_lock);
+	file->next = s->files;
+	file->back = &s->files;
+	if (file->next)
+		file->next->back = &file->next;
+	s->files = file;
+	pthread_mutex_unlock(&s->files_lock);
+}
+
+/* Takes it off the list, closes and frees it. */
+static enum content_outcome close_file(struct session *s, struct open_file *file)
+{
+	enum content_outcome outcome = CONTENT_SAME;
+
+	pthread_mutex_lock(&s->files_lock);
+	*file->back = file->next;
+	if (file->next)
+		file->next->back = file->back;
+	pthread_mutex_unlock(&s->files_lock);
+	if (file->handle)
+		outcome = handle_close(file->handle);
+	else
+		conversation_free(file->talk);
+	free(file);
+	return outcome;
+}
+
+void close_all_files(struct session *s)
+{
+	while (s->files)
+		close_file(s, s->files);
+}
+
 static void reply_open(struct edit_call *call, struct open_file *file)
 {
+	struct session *s = session_of(call->req);
 	struct fuse_file_info *fi = &call->fi;
 	bool live = file->talk || file->handle->kind->live;
 
@@ -26,14 +62,10 @@ static void reply_open(struct edit_call *call, struct open_file *file)
 	fi->direct_io = live;
 	fi->keep_cache = !live;
 	fi->noflush = !wants_write(fi);
-	if (fuse_reply_open(call->req, fi) == 0)
-		return;
-	/* The program was interrupted: nobody will release what was opened. */
-	if (file->handle)
-		handle_close(file->handle);
-	else
-		conversation_free(file->talk);
-	free(file);
+	list_file(s, file);
+	/* If the program was interrupted nobody will release what was opened. */
+	if (fuse_reply_open(call->req, fi) != 0)
+		close_file(s, file);
 }
 
 static void do_open(struct edit_call *call)
@@ -171,13 +203,12 @@ static void do_release(struct edit_call *call)
 	struct session *s = session_of(call->req);
 	struct open_file *file = open_file(&call->fi);
 	bool text = file->handle->text != NULL;
-	enum content_outcome outcome = handle_close(file->handle);
+	enum content_outcome outcome = close_file(s, file);
 
 	if (outcome == CONTENT_DROPPED || (outcome == CONTENT_ACCEPTED && text))
 		notify_changed(s->notifier, (node_id)call->ino);
 	if (outcome == CONTENT_ACCEPTED)
 		notify_twin(s, (node_id)call->ino, 0, 0);
-	free(file);
 	fuse_reply_err(call->req, 0);
 }
 
@@ -187,8 +218,7 @@ static void release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct open_file *file = open_file(fi);
 
 	if (file->talk) {
-		conversation_free(file->talk);
-		free(file);
+		close_file(session_of(req), file);
 		fuse_reply_err(req, 0);
 	} else if (file->handle->for_write) {
 		edit(&call);

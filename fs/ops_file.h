@@ -8,8 +8,9 @@
 struct conversation; /* ops_control.h */
 
 struct open_file {
-	struct handle *handle;	   /* of a file of the view; or */
-	struct conversation *talk; /* of .weightfs/control */
+	struct open_file *next, **back; /* in the session's list */
+	struct handle *handle;		/* of a file of the view; or */
+	struct conversation *talk;	/* of .weightfs/control */
 };
 
 static inline struct open_file *open_file(const struct fuse_file_info *fi)
@@ -22,5 +23,8 @@ static inline struct handle *open_handle(const struct fuse_file_info *fi)
 {
 	return open_file(fi)->handle;
 }
+
+/* The session is over, and nobody will release what is still open: all of it is closed. */
+void close_all_files(struct session *s);
 
 #endif

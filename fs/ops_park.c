@@ -70,3 +70,13 @@ void edit_resume(struct session *s)
 			return;
 	}
 }
+
+void edit_give_up(struct session *s)
+{
+	struct parked *p;
+
+	while ((p = take_one(&s->parking))) {
+		fuse_reply_err(p->call.req, ENOTCONN);
+		free(p);
+	}
+}

@@ -24,5 +24,7 @@ struct edit_call {
 void edit(struct edit_call *call);
 /* Makes the calls that were put aside. The gate was just opened. */
 void edit_resume(struct session *s);
+/* The session is over: calls that are still put aside are not made. */
+void edit_give_up(struct session *s);
 
 #endif

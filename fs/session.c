@@ -9,6 +9,8 @@
 #include "fs/log.h"
 #include "fs/mounts.h"
 #include "fs/ops_control.h"
+#include "fs/ops_file.h"
+#include "fs/ops_park.h"
 #include "fs/reply.h"
 #include "fs/saving.h"
 
@@ -197,6 +199,8 @@ static int serve(struct session *s, void (*ready)(void))
 	pthread_join(signaller, NULL);
 	committer_stop(s->committer);
 	notifier_stop(s->notifier);
+	edit_give_up(s);
+	close_all_files(s);
 	return EXIT_FINE;
 }
 
@@ -209,6 +213,7 @@ int session_run(struct session *s, void (*ready)(void))
 
 	gate_init(&s->gate);
 	pthread_mutex_init(&s->parking.lock, NULL);
+	pthread_mutex_init(&s->files_lock, NULL);
 	s->parking.last = &s->parking.first;
 	s->fuse = new_fuse(s);
 	if (!s->fuse || fuse_session_mount(s->fuse, s->mountpoint) < 0) {

@@ -31,6 +31,8 @@ struct session {
 		pthread_mutex_t lock;
 		struct parked *first, **last;
 	} parking;
+	pthread_mutex_t files_lock;
+	struct open_file *files; /* that the kernel has not released (ops_file.h) */
 };
 
 /*

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from models import FLOAT, INT32, UINT8, Sparse, write_bundle
-from mounting import DATA, Mount, reports, run
+from mounting import DATA, LIVE, Mount, reports, run
 
 CI = os.environ.get('CI') == 'true'
 
@@ -43,6 +43,13 @@ def no_reports_of_a_module():
 def no_reports():
     yield
     fail_on_reports()
+
+
+@pytest.fixture(autouse=True)
+def beat():
+    """Mounts may be shared by many tests."""
+    for mounted in LIVE:
+        mounted.beat()
 
 
 def fail_on_reports():

@@ -15,13 +15,18 @@ from mounting import (CHANGED, FINE, SAVE_FAILED, WAYS_TO_END, Mount, assert_sou
 
 # --------------------------------------------------------------------------------- nothing edited
 
+def looked_at(m, target):
+    """Of a model of thousands of tensors one of its trees is enough."""
+    return m.path if len(target.tensors) < 1000 else m.file('')
+
+
 @pytest.mark.parametrize('target', TARGETS, ids=repr)
 def test_a_model_that_was_only_read_is_not_touched(copy_of, target):
     model = copy_of(target.argument)
     folder = model if target.saved_model else model.parent
     before = snapshot(folder)
     with Mount(model) as m:
-        for path in m.path.rglob('*'):
+        for path in looked_at(m, target).rglob('*'):
             if path.is_file() and path.name != 'control':
                 path.read_bytes()
         assert m.unmount() == (FINE, '')

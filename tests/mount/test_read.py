@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import mmap
 import os
@@ -404,8 +405,9 @@ def test_listing_and_reading_at_the_same_time(mlp):
 # ------------------------------------------------------------------------------ folders, the rest
 
 def test_listings_are_complete_and_in_a_stable_order(shown):
-    first = run('find', shown.path, '-print0').stdout
-    assert run('find', shown.path, '-print0').stdout == first
+    top = shown.path if len(shown.rows) < 1000 else shown.file('')
+    first = run('find', top, '-print0').stdout
+    assert run('find', top, '-print0').stdout == first
     largest = max((os.path.dirname(shown.path / r['path']) for r in shown.rows.values()),
                   key=lambda path: len(os.listdir(path)), default=shown.path)
     assert run('ls', '-U', largest).stdout == run('ls', '-U', largest).stdout
@@ -428,7 +430,7 @@ def test_folders_and_documents_have_plain_modes(saved_model):
 
 
 def test_inode_numbers_are_unique_and_stay(shown):
-    paths = [path for path in shown.path.rglob('*')][:500]
+    paths = list(itertools.islice(shown.path.rglob('*'), 500))
     inodes = [path.lstat().st_ino for path in paths]
     assert len(set(inodes)) == len(inodes)
     assert [path.lstat().st_ino for path in paths] == inodes

@@ -10,8 +10,8 @@ HERE = Path(__file__).resolve().parent
 pytest.register_assert_rewrite('fixtures', 'models', 'mounting')
 sys.path[:0] = [os.fspath(HERE), os.fspath(HERE.parent / 'mount')]
 
-from fixtures import (copy_of, fuse, large, large_tensors, no_reports,  # noqa: E402, F401
-                      no_reports_of_a_module)
+from fixtures import (beat, copy_of, fuse, large, large_tensors,  # noqa: E402, F401
+                      no_reports, no_reports_of_a_module)
 
 LIMIT = 200  # seconds
 
