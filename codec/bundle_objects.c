@@ -96,8 +96,13 @@ static int find_config(const struct look *c, struct buf *out, struct error *err)
 {
 	int found = 0;
 
-	if (c->root)
-		return read_config(c->m, c->root, out, err);
+	if (c->root) {
+		found = read_config(c->m, c->root, out, err);
+		if (found == 0)
+			model_set_absent(c->m, DOCUMENT_CONFIG,
+					 "Keras saved this model without its architecture");
+		return found;
+	}
 	for (size_t i = 0; i < c->n; i++) {
 		cleanup_buf struct buf one = {0};
 		int r = read_config(c->m, c->children[i], &one, err);

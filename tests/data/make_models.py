@@ -3,7 +3,8 @@
 
     make_models.py [--out DIR] [NAME ...]        without names: all of them
 
-It wants TensorFlow 2.21, tf_keras and keras. Each model is made in a process of its own, in an
+It wants TensorFlow 2.21, tf_keras and keras; run with TensorFlow 2.15, it makes those models that
+want that one (MODELS_215). Each model is made in a process of its own, in an
 empty working folder, from fixed seeds: no path gets in, and a second run gives the same bytes
 (but for keras3: its `_all_variables` come in the order of their addresses in memory).
 
@@ -20,6 +21,7 @@ A model NAME is the folder NAME/; the truth about it is truth/NAME.json:
         to_json      model.to_json() as text
         from_saved   the same text as derived from keras_metadata.pb: the form of Keras <= 2.12
                      (only tf_keras SavedModels; model_from_json() takes both and agrees)
+        training     what compile() was given, as it stands there; "" if it was not called
         layers       [{"name": ..., "class": ..., "weights": [{"name": ..., "sha256": ...}]}]
                      in the order of model.layers, weights in that of get_weights()
         weights      [sha256] in the order of model.get_weights()
@@ -36,8 +38,11 @@ A checkpoint:
                  of "bytes"; its sha256 is over 8 bytes of length (little-endian) and the content
                  of each string.
     unreadable   [{"name", "dtype", "shape", "why"}]: TensorFlow lists them but cannot read them
-    graph        {"sha256", "nodes", "keys": {checkpoint_key: full_name}} of the object graph
-                 (only where there is one)
+    graph        {"sha256", "nodes", "keys": {checkpoint_key: full_name}, "json"} of the object
+                 graph (only where there is one); json is the sha256 of protobuf's JSON of it, as
+                 json.dumps() prints it with sorted keys
+    architecture  as from_saved, of a model whose layers say theirs in the checkpoint itself
+                 (only where they do)
 
 Names are the bundle's keys; dtype is TensorFlow's name (float32, qint8 ...).
 """
@@ -62,11 +67,17 @@ import keras  # noqa: E402
 import ml_dtypes  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-import tf_keras  # noqa: E402
-from google.protobuf.json_format import MessageToJson  # noqa: E402
+from google.protobuf.json_format import MessageToDict, MessageToJson  # noqa: E402
 from tensorflow.core.protobuf import fingerprint_pb2, meta_graph_pb2, saved_model_pb2  # noqa: E402
 from tensorflow.core.protobuf import trackable_object_graph_pb2  # noqa: E402
-from tf_keras.protobuf import saved_metadata_pb2  # noqa: E402
+
+OLD = tf.__version__.startswith('2.15.')
+if OLD:  # its Keras is Keras 2
+    tf_keras = keras
+    from keras.protobuf import saved_metadata_pb2  # noqa: E402
+else:
+    import tf_keras  # noqa: E402
+    from tf_keras.protobuf import saved_metadata_pb2  # noqa: E402
 
 GRAPH_KEY = '_CHECKPOINTABLE_OBJECT_GRAPH'
 SUB_BYTE = {'int4': 0x0f, 'uint4': 0x0f, 'int2': 0x03, 'uint2': 0x03, 'float4_e2m1fn': 0x0f}
@@ -455,10 +466,124 @@ def nested():
     return net
 
 
+def spelled(folder='spelled'):
+    """A Keras model whose config has numbers that a careless reader spells otherwise."""
+    layers = tf_keras.layers
+    x = tf_keras.Input((4,), name='x')
+    y = layers.Rescaling(1.0, offset=float('nan'), name='nan')(x)
+    y = layers.Rescaling(float('inf'), offset=float('-inf'), name='infinite')(y)
+    y = layers.Rescaling([1e-07, 1e+22, 0.1, -0.0], name='list')(y)
+    y = layers.Dropout(0.0, seed=9007199254740993, name='seed')(y)
+    y = layers.Reshape((2, 2), name='tuple')(y)
+    y = layers.Dense(3, 'relu', name='dense', kernel_regularizer=tf_keras.regularizers.L2(1.0),
+                     kernel_initializer=tf_keras.initializers.RandomUniform(-1e-07, 2.0))(y)
+    net = tf_keras.Model(x, layers.Flatten(name='flat')(y), name='größe "x"')
+    net.compile(tf_keras.optimizers.SGD(1.0), 'mse', ['mae'])
+    save_small(net, folder)
+    return net
+
+
+def spelled_215():
+    """The same by TensorFlow 2.15, with Keras 2.15."""
+    return spelled('spelled_215')
+
+
+def plain_215():
+    """One of each kind of layer that has a config of its own, not compiled, by Keras 2.15."""
+    layers = tf_keras.layers
+    net = tf_keras.Sequential([
+        tf_keras.Input((8, 8, 3), name='image'),
+        layers.Conv2D(2, 3, activation='relu', name='conv'), layers.MaxPool2D(name='pool'),
+        layers.BatchNormalization(name='norm'), layers.Reshape((9, 2), name='steps'),
+        layers.Bidirectional(layers.GRU(2), name='both'), layers.Dense(1, name='head'),
+    ], name='plain')
+    save_small(net, 'plain_215')
+    return net
+
+
+def save_small(net, folder):
+    """Without its own functions, which take hundreds of KB."""
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, 'x')])
+    def same(x):
+        return {'y': x}
+    net.save(folder, save_format='tf', save_traces=False, signatures={'serving_default': same})
+
+
+def old_keras():
+    """A model as Keras saved it before TensorFlow 2.5: its metadata is in saved_model.pb."""
+    net = tf_keras.Sequential([tf_keras.Input((2,)), tf_keras.layers.Dense(3, name='only')],
+                              name='old')
+    net.compile('sgd', 'mse')
+    save_small(net, 'old_keras')
+    shutil.copy('old_keras/keras_metadata.pb', 'metadata')
+    model = saved_model_pb2.SavedModel.FromString(Path('old_keras/saved_model.pb').read_bytes())
+    nodes = model.meta_graphs[0].object_graph_def.nodes
+    for node in saved_metadata_pb2.SavedMetadata.FromString(Path('metadata').read_bytes()).nodes:
+        nodes[node.node_id].user_object.identifier = node.identifier
+        nodes[node.node_id].user_object.metadata = node.metadata
+    Path('old_keras/saved_model.pb').write_bytes(model.SerializeToString(deterministic=True))
+    os.remove('old_keras/keras_metadata.pb')
+    again = tf_keras.models.load_model('old_keras')
+    assert again.to_json() == net.to_json()
+    return net
+
+
+def tags():
+    """Three MetaGraphDefs, one with two tags, of which the last is the one that is served."""
+    builder = v1.saved_model.Builder('tags')
+    for number, tags in enumerate((['serve', 'gpu'], [], ['serve'])):
+        with v1.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder(tf.float32, [None], 'x')
+            v1.get_variable('v', initializer=1.0)
+            y = tf.multiply(x, float(number), name='y')
+            session.run(v1.global_variables_initializer())
+            signature = v1.saved_model.predict_signature_def({'x': x}, {f'y{number}': y})
+            if number:
+                builder.add_meta_graph(tags, {'a/b': signature, 'times': signature})
+            else:
+                builder.add_meta_graph_and_variables(session, tags, {'times': signature})
+    builder.save()
+
+
+class Configured(tf.Module):
+    """An object that has an architecture in its checkpoint, as TensorFlow 2.0 stored it."""
+
+    def __init__(self, config, **children):
+        super().__init__()
+        self.config = config
+        for name, child in children.items():
+            setattr(self, name, child)
+
+    def _serialize_to_tensors(self):
+        return {'OBJECT_CONFIG_JSON': tf.constant(self.config)}
+
+    def _restore_from_tensors(self, tensors):
+        pass
+
+
+def object_config():
+    """Weights alone, with architectures: of the root, of its child, of two children, of none."""
+    layer = Configured(json.dumps({'class_name': 'Dense', 'config': {'units': 1}}),
+                       kernel=tf.Variable([[1.0]], name='dense/kernel'))
+    inner = tf_keras.Sequential([tf_keras.Input((1,)), tf_keras.layers.Dense(1, name='dense')])
+    config = json.dumps({'class_name': 'Sequential', 'config': inner.get_config()}, sort_keys=True)
+    model = Configured(config, layer=layer)
+    save = tf.train.Checkpoint
+    os.mkdir('object_config')
+    save(root=model).write('object_config/root')
+    save(model=model, step=tf.Variable(1)).write('object_config/child')
+    save(model=model, other=Configured(config)).write('object_config/two')
+    save(root=Configured('', model=model)).write('object_config/none')
+
+
 MODELS = {f.__name__: f for f in (
     mlp, mlp_weights, train, train_slots, vocab, many, dtypes, names, deep, sliced, sharded, tf1,
-    keras3, multi, novars, novars_tf1, estimator, v1_files, tables, nested)}
+    keras3, multi, novars, novars_tf1, estimator, v1_files, tables, nested, spelled, old_keras,
+    tags, object_config)}
 MODELS['v1'] = MODELS.pop('v1_files')
+MODELS_215 = {f.__name__: f for f in (spelled_215, plain_215)}
+if OLD:
+    MODELS = MODELS_215
 
 
 # --------------------------------------------------------------------------------- model helpers
@@ -487,7 +612,9 @@ def tidy(folder):
                                 state.read_text()))
     for path in folder.glob('**/fingerprint.pb'):
         message = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
-        message.uuid = '1'
+        message.DiscardUnknownFields()
+        if 'uuid' in message.DESCRIPTOR.fields_by_name:
+            message.uuid = '1'
         path.write_bytes(message.SerializeToString(deterministic=True))
     for path in sorted(folder.glob('**/'), reverse=True):
         with contextlib.suppress(OSError):
@@ -509,8 +636,20 @@ def truth(name, net):
     if (folder / 'saved_model.pb').exists():
         found['metagraphs'] = metagraph_truth(folder / 'saved_model.pb')
     if net is not None:
-        found['keras'] = keras_truth(net, folder / 'keras_metadata.pb')
+        found['keras'] = keras_truth(net, metadata_in(folder))
     return found
+
+
+def metadata_in(folder):
+    """What Keras says of the model as a whole, or None."""
+    if not (folder / 'saved_model.pb').exists():
+        return None
+    if (folder / 'keras_metadata.pb').exists():
+        content = (folder / 'keras_metadata.pb').read_bytes()
+        nodes = saved_metadata_pb2.SavedMetadata.FromString(content).nodes
+        return next(n.metadata for n in nodes if n.node_path == 'root')
+    model = saved_model_pb2.SavedModel.FromString((folder / 'saved_model.pb').read_bytes())
+    return model.meta_graphs[0].object_graph_def.nodes[0].user_object.metadata
 
 
 def prefixes_in(folder):
@@ -545,7 +684,13 @@ def checkpoint_truth(model, prefix):
     if len(readable) > 1000:
         found['sample'], readable = True, readable[::100]
     found.update(tensors=readable, unreadable=unreadable)
-    return {**found, 'graph': graph} if graph else found
+    if graph:
+        found['graph'] = graph
+    config = [key for key in ('/.ATTRIBUTES/OBJECT_CONFIG_JSON',
+                              'model/.ATTRIBUTES/OBJECT_CONFIG_JSON') if key in shapes]
+    if config and prefix in ('root', 'child'):
+        found['architecture'] = json.dumps(unwrap(json.loads(reader.get_tensor(config[0]))))
+    return found
 
 
 def read_tensor(reader, path, name, dtype):
@@ -575,7 +720,8 @@ def sha(content):
 def graph_truth(content):
     graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(content)
     return {'sha256': sha(content), 'nodes': len(graph.nodes),
-            'keys': {a.checkpoint_key: a.full_name for n in graph.nodes for a in n.attributes}}
+            'keys': {a.checkpoint_key: a.full_name for n in graph.nodes for a in n.attributes},
+            'json': sha(json.dumps(MessageToDict(graph), sort_keys=True).encode())}
 
 
 def metagraph_truth(path):
@@ -596,10 +742,12 @@ def assets_of(graph):
 
 def keras_truth(net, metadata):
     found = {'to_json': net.to_json()}
-    if metadata.exists():
-        found['from_saved'] = json_of_metadata(metadata)
+    if metadata:
+        found['from_saved'] = json_of_metadata(json.loads(metadata))
+        found['training'] = text_of(json.loads(metadata).get('training_config'))
         again = tf_keras.models.model_from_json(found['from_saved'])
         assert again.to_json() == found['to_json']
+        assert [w.shape for w in again.get_weights()] == [w.shape for w in net.get_weights()]
     found['layers'] = [
         {'name': layer.name, 'class': type(layer).__name__,
          'weights': [{'name': getattr(weight, 'path', weight.name).removesuffix(':0'),
@@ -610,9 +758,11 @@ def keras_truth(net, metadata):
     return found
 
 
-def json_of_metadata(path):
-    nodes = saved_metadata_pb2.SavedMetadata.FromString(path.read_bytes()).nodes
-    root = json.loads(next(n.metadata for n in nodes if n.node_path == 'root'))
+def text_of(value):
+    return '' if value is None else json.dumps(value)
+
+
+def json_of_metadata(root):
     config = {'class_name': root['model_config']['class_name'],
               'config': unwrap(root['model_config']['config']),
               'keras_version': root['keras_version'], 'backend': root['backend']}

@@ -39,7 +39,7 @@ class Target:
     def metagraph(self):
         """The MetaGraphDef that is served."""
         graphs = self.truth['metagraphs']
-        return next((g for g in graphs if 'serve' in g['tags']), graphs[0])
+        return next((g for g in graphs if g['tags'] == ['serve']), graphs[0])
 
 
 def all_targets():
@@ -100,6 +100,18 @@ def unescape(piece):
     if piece == '%.':
         return ''
     return re.sub('%(00|25|2E)', lambda m: chr(int(m[1], 16)), piece)
+
+
+def signatures_in(folder):
+    """The signatures that are shown in a folder, by name."""
+    return {re.sub('%(2F|25|00)', lambda m: chr(int(m[1], 16)), path.name.removesuffix('.json')):
+            json.loads(path.read_text()) for path in folder.iterdir()}
+
+
+def signatures_of(metagraph):
+    """Those that are to be shown of a MetaGraphDef."""
+    return {name: signature for name, signature in metagraph['signatures'].items()
+            if name != '__saved_model_init_op'}
 
 
 def strings_of(text, shape):

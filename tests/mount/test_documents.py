@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
 
-from models import TARGETS
+from models import TARGETS, sha, signatures_in, signatures_of
 from mounting import DATA, NOT_MOUNTABLE, Mount, cat, weightfs
 
 DOCUMENTS = ('signatures', 'config.json', 'training_config.json', 'object_graph.json')
@@ -32,7 +33,9 @@ def test_object_graph_is_the_one_of_the_checkpoint(shown):
     assert path.exists() == bool(truth)
     if not truth:
         return
-    nodes = json.loads(path.read_text())['nodes']
+    graph = json.loads(path.read_text())
+    assert sha(json.dumps(graph, sort_keys=True).encode()) == truth['json']
+    nodes = graph['nodes']
     attributes = [a for node in nodes for a in node.get('attributes', [])]
     assert len(nodes) == truth['nodes'] == shown.json['objects']
     assert {a['checkpointKey']: a.get('fullName', '') for a in attributes} == truth['keys']
@@ -49,6 +52,38 @@ def test_object_graph_has_a_node_on_each_line(shown):
 
 def test_object_graph_is_no_tensor(shown):
     assert not list(shown.path.glob('variables/_CHECKPOINTABLE*'))
+
+
+# -------------------------------------------------------------------------------------- Keras
+
+def test_training_config_is_what_compile_was_given(shown):
+    path = shown.path / 'training_config.json'
+    expected = shown.target.truth.get('keras', {}).get('training', '')
+    assert (path.read_text() if path.exists() else '') == expected
+
+
+@pytest.mark.parametrize('model', ['spelled', 'spelled_215'])
+def test_numbers_keep_their_spelling(copy_of, model):
+    with Mount(copy_of(model)) as m:
+        text = (m.path / 'config.json').read_text()
+        for number in ('1.0', 'NaN', 'Infinity', '-Infinity', '1e-07', '1e+22', '-0.0',
+                       '9007199254740993'):
+            assert re.search(rf'[\[ ]{re.escape(number)}[],}}]', text), number
+        assert '"learning_rate": 1.0' in (m.path / 'training_config.json').read_text()
+
+
+def test_architecture_that_a_checkpoint_holds(shown):
+    expected = shown.target.checkpoint.get('architecture')
+    if not shown.target.saved_model:
+        path = shown.path / 'config.json'
+        assert (path.read_text() if path.exists() else None) == expected
+
+
+@pytest.mark.parametrize('prefix, why', [
+    ('two', 'several'), ('none', 'without its architecture')])
+def test_why_a_checkpoint_has_no_architecture(copy_of, prefix, why):
+    with Mount(copy_of(f'object_config/{prefix}')) as m:
+        assert why in json.loads((m.path / 'model.json').read_text())['absent']['config.json']
 
 
 # --------------------------------------------------------------------------------- model.json
@@ -82,22 +117,13 @@ def test_documents_have_their_sizes_and_cannot_be_written(shown):
 
 # --------------------------------------------------------------------------------- signatures
 
-def signatures_in(folder):
-    return {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
-
-
-def shown_signatures(metagraph):
-    return {name: signature for name, signature in metagraph['signatures'].items()
-            if name != '__saved_model_init_op'}
-
-
 def test_each_of_several_metagraphs_has_its_signatures(shown):
     metagraphs = shown.target.truth.get('metagraphs', [])
     folder = shown.path / 'metagraphs'
     assert folder.exists() == (len(metagraphs) > 1)
     if not folder.exists():
         return
-    expected = {','.join(sorted(g['tags'])): shown_signatures(g) for g in metagraphs}
+    expected = {','.join(sorted(g['tags'])) or 'untagged': signatures_of(g) for g in metagraphs}
     assert {path.name: signatures_in(path / 'signatures') for path in folder.iterdir()} == expected
     assert set(shown.json['metagraph_names']) == expected.keys()
     assert os.readlink(shown.path / 'signatures') == 'metagraphs/serve/signatures'
@@ -107,8 +133,8 @@ def test_each_of_several_metagraphs_has_its_signatures(shown):
 def test_weightctl_cat_goes_through_the_link(shown):
     names = os.listdir(shown.path / 'signatures') if shown.target.saved_model else []
     for name in names:
-        assert cat(shown.model, f'signatures/{name}') == \
-            (shown.path / 'signatures' / name).read_bytes()
+        content = (shown.path / 'signatures' / name).read_bytes()
+        assert cat(shown.model, f'signatures/{name}') == content
 
 
 # --------------------------------------------------------------------- what is not read, refusals

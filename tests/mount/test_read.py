@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import TARGETS, Entry, key_of, parse_tsv, read_index, sha, value_digest
+from models import (TARGETS, Entry, key_of, parse_tsv, read_index, sha, signatures_in, signatures_of,
+                    value_digest)
 from mounting import DATA, FINE, USAGE, Mount, bash, cat, run, weightctl, weightfs
 
 SAVED_MODELS = [t for t in TARGETS if t.saved_model]
@@ -191,12 +192,8 @@ def test_weightctl_check_finds_nothing(shown):
 # -------------------------------------------------------------------------------------- documents
 
 def test_signatures_are_those_of_the_model(saved_model):
-    expected = {name: signature
-                for name, signature in saved_model.target.metagraph['signatures'].items()
-                if name != '__saved_model_init_op'}
-    folder = saved_model.path / 'signatures'
-    found = {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
-    assert found == expected
+    expected = signatures_of(saved_model.target.metagraph)
+    assert signatures_in(saved_model.path / 'signatures') == expected
 
 
 def test_config_is_the_one_that_keras_takes(saved_model):
