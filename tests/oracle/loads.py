@@ -115,3 +115,42 @@ def saver(prefix, shapes):
         variables = {name: v1.get_variable(name, shape) for name, shape in shapes.items()}
         v1.train.Saver(variables).restore(s, prefix)
         return {name: plain(value) for name, value in s.run(variables).items()}
+
+
+managers = {}
+
+
+def save_checkpoint(folder, value, keep=3):
+    """One step of a training run of this process; what it keeps, oldest first."""
+    if folder not in managers:
+        variable = tf.Variable(tf.zeros(1000))
+        managers[folder] = variable, tf.train.CheckpointManager(
+            tf.train.Checkpoint(w=variable), folder, keep)
+    variable, manager = managers[folder]
+    variable.assign(tf.fill(variable.shape, float(value)))
+    manager.save()
+    return [os.path.basename(path) for path in manager.checkpoints]
+
+
+def save_session(folder, steps):
+    """The same by TensorFlow 1, whose paths are absolute."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        variable = v1.get_variable('w', initializer=tf.zeros(1000))
+        session.run(variable.initializer)
+        saver = v1.train.Saver(max_to_keep=2)
+        for step in steps:
+            session.run(variable.assign(tf.fill([1000], float(step))))
+            saver.save(session, f'{folder}/model.ckpt', global_step=step)
+
+
+def latest_checkpoint(folder):
+    path = tf.train.latest_checkpoint(folder)
+    return path and os.path.basename(path)
+
+
+def restore_latest(folder):
+    """What a program that starts anew gets."""
+    variable = tf.Variable(tf.zeros(1000))
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(w=variable), folder, 3)
+    assert manager.restore_or_initialize()
+    return plain(variable)
