@@ -81,6 +81,83 @@ static void a_renamed_node_keeps_its_number_and_children(void **state)
 	tree_free(t);
 }
 
+/* What is left of the root's children, by name, and what comes behind a position. */
+static void assert_children(struct tree *t, uint32_t position, const char *expected)
+{
+	cleanup_buf struct buf names = {0};
+	struct node n = {.position = position};
+
+	while (tree_next(t, NODE_ROOT, n.position, &n))
+		buf_add_str(&names, n.name);
+	buf_add_u8(&names, 0);
+	assert_string_equal((char *)names.p, expected);
+}
+
+static void what_is_taken_out_is_not_found_and_stays_what_it_is(void **state)
+{
+	struct tree *t = tree_new();
+	node_id ids[4], file;
+	cleanup_buf struct buf path = {0};
+	struct node n;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		ids[i] = tree_add(t, NODE_ROOT, span_of("abcd" + i, 1), &a_folder);
+	file = tree_add(t, ids[1], span_str("x"), &a_file);
+	assert_int_not_equal(tree_next(t, NODE_ROOT, 0, &n), NODE_NONE);
+	tree_remove(t, ids[0]); /* where a listing has just stopped */
+	assert_children(t, n.position, "bcd");
+	tree_remove(t, ids[1]);
+	assert_int_equal(tree_find(t, NODE_ROOT, span_str("b")), NODE_NONE);
+	assert_int_equal(tree_find(t, ids[1], span_str("x")), file);
+	tree_path(t, NODE_ROOT, file, &path);
+	assert_true(span_is(buf_span(&path), "b/x"));
+	tree_remove(t, ids[3]);
+	assert_children(t, 0, "c");
+	tree_remove(t, ids[2]);
+	assert_children(t, 0, "");
+	assert_true(tree_get(t, ids[1], &n) && n.type == NODE_FOLDER);
+	tree_free(t);
+}
+
+/* A listing that stopped behind what is gone now misses nothing that came. */
+static void a_position_is_given_once(void **state)
+{
+	struct tree *t = tree_new();
+	node_id last;
+	struct node n;
+
+	(void)state;
+	tree_add(t, NODE_ROOT, span_str("a"), &a_folder);
+	last = tree_add(t, NODE_ROOT, span_str("b"), &a_folder);
+	assert_true(tree_get(t, last, &n));
+	tree_remove(t, last);
+	tree_add(t, NODE_ROOT, span_str("c"), &a_folder);
+	assert_children(t, n.position, "c");
+	tree_free(t);
+}
+
+/* The table of names grows meanwhile, and the name is free. */
+static void a_name_can_be_used_again(void **state)
+{
+	struct tree *t = tree_new();
+	node_id id = NODE_NONE, before;
+	char text[32];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		before = id;
+		id = tree_add(t, NODE_ROOT, span_str("latest"), &a_folder);
+		assert_int_not_equal(id, before);
+		assert_int_equal(tree_find(t, NODE_ROOT, span_str("latest")), id);
+		tree_remove(t, id);
+		tree_add(t, NODE_ROOT, numbered(text, i), &a_file);
+	}
+	assert_int_equal(tree_find(t, NODE_ROOT, span_str("latest")), NODE_NONE);
+	assert_int_not_equal(tree_find(t, NODE_ROOT, span_str("name999")), NODE_NONE);
+	tree_free(t);
+}
+
 /* Adds folders and, at the end, a node of that type; the names are those of path. */
 static node_id plant(struct tree *t, const char *path, const struct node *like)
 {
@@ -162,6 +239,9 @@ int main(void)
 		cmocka_unit_test(children_are_found_by_name),
 		cmocka_unit_test(listing_keeps_the_order_and_resumes_anywhere),
 		cmocka_unit_test(a_renamed_node_keeps_its_number_and_children),
+		cmocka_unit_test(what_is_taken_out_is_not_found_and_stays_what_it_is),
+		cmocka_unit_test(a_position_is_given_once),
+		cmocka_unit_test(a_name_can_be_used_again),
 		cmocka_unit_test(a_link_says_the_way_to_its_node),
 		cmocka_unit_test(a_link_follows_its_node),
 		cmocka_unit_test(what_the_kernel_forgets_is_never_below_zero),
