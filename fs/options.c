@@ -17,7 +17,7 @@ static const char help[] =
 	"written back when it is unmounted.\n"
 	"\n"
 	"MODEL is a SavedModel directory, or a checkpoint: its PREFIX, PREFIX.index or one of its\n"
-	"data files, a V1 checkpoint file, or a directory with one checkpoint in it.\n"
+	"data files, a V1 checkpoint file, or a directory with one or more checkpoints in it.\n"
 	"\n"
 	"  -u             write back, unmount, and say how it went\n"
 	"  --lazy         with -u: detach at once, save when the last file is closed\n"
