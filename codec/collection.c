@@ -109,18 +109,25 @@ static int look_for_v1(struct scan *s, const char *name, const struct stat *st)
 	return add_member(s, span_of(name, n), st, true);
 }
 
-static int look_at(struct scan *s, const char *name)
+/*
+ * A mount may lie in the folder, or links into one that is ours: only what can be a part of a
+ * checkpoint is looked at, or we might wait for ourselves.
+ */
+static int look_at(struct scan *s, const struct dirent *entry)
 {
 	static const char work[] = ".weightfs";
+	const char *name = entry->d_name;
 	struct span all = span_str(name);
 	size_t n = index_prefix(name);
 	struct stat st;
 
-	if (name[0] == '.' || fstatat(s->place->rootfd, name, &st, 0) < 0)
+	if (name[0] == '.')
 		return 0;
-	if (S_ISDIR(st.st_mode) && span_ends(all, span_str(work)))
+	if (span_ends(all, span_str(work)))
 		return add_edited(s, span_first(all, all.n - strlen(work)), name);
-	if (!S_ISREG(st.st_mode))
+	if (entry->d_type == DT_DIR || (!n && entry->d_type == DT_LNK) ||
+	    fstatat(s->place->rootfd, name, &st, n ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
 		return 0;
 	return n ? add_member(s, span_first(all, n), &st, false) : look_for_v1(s, name, &st);
 }
@@ -228,7 +235,7 @@ int collection_scan(const struct place *place, struct collection *ret, struct er
 	int r = dir ? 0 : error_errno(err, "%s", place->root);
 
 	while (r == 0 && (entry = readdir(dir)))
-		r = look_at(&s, entry->d_name);
+		r = look_at(&s, entry);
 	sort(&c);
 	if (r == 0)
 		r = read_state(place, &c);

@@ -180,7 +180,13 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
-	r = m->output ? commit_elsewhere(m, &report, err) : commit_here(m, options, &report, err);
+	if (m->output) {
+		r = commit_elsewhere(m, &report, err);
+	} else {
+		m->edits->saving = true;
+		r = commit_here(m, options, &report, err);
+		m->edits->saving = false;
+	}
 	if (r == 0)
 		*ret = report;
 	return r;

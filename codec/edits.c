@@ -124,6 +124,11 @@ bool edits_unsaved(const struct model *m)
 	return m->edits && m->edits->unsaved;
 }
 
+bool edits_saving(const struct model *m)
+{
+	return m->edits && m->edits->saving;
+}
+
 void edits_finish(struct model *m)
 {
 	if (!m->output || !m->edits)

@@ -100,6 +100,8 @@ int edits_scratch(struct model *m, struct error *err);
 void edits_touch(struct model *m);
 /* True if something was edited since the last commit. */
 bool edits_unsaved(const struct model *m);
+/* True while a commit is under way: the files on disk may be newer than what the model says. */
+bool edits_saving(const struct model *m);
 /* The mount ends: edits that were saved elsewhere (codec/output.h) are not needed any more. */
 void edits_finish(struct model *m);
 

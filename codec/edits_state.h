@@ -15,6 +15,7 @@ struct edits {
 	struct data_file *data; /* where new regions go */
 	uint32_t next_region;
 	_Atomic bool unsaved; /* something was edited since the last commit */
+	_Atomic bool saving;  /* a commit is under way */
 	int lockfd;	      /* the model's lock (codec/lock.h); -1: not locked */
 	bool late;	      /* it is locked by the first edit */
 };

@@ -98,17 +98,26 @@ static bool hides_model(const struct model *m, const char *mountpoint)
 	return false;
 }
 
+/* Of checkpoints that are not loaded yet the work folders count. */
+static bool hides_member(const struct view *v, const char *mountpoint)
+{
+	size_t n = strlen(v->place->root);
+
+	return v->members && strncmp(mountpoint, v->place->root, n) == 0 && mountpoint[n] == '/' &&
+	       !strchr(mountpoint + n + 1, '/') &&
+	       span_ends(span_str(mountpoint), span_str(".weightfs"));
+}
+
 static int check_mountpoint(const struct view *v, const char *mountpoint)
 {
+	bool hides = hides_member(v, mountpoint);
 	struct branch *b;
 
-	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		if (!hides_model(b->model, mountpoint))
-			continue;
+	for (size_t i = 0; !hides && (b = view_next_branch(v, &i));)
+		hides = hides_model(b->model, mountpoint);
+	if (hides)
 		log_line("%s is a part of the model: mount it somewhere else", mountpoint);
-		return EXIT_NOT_MOUNTABLE;
-	}
-	return EXIT_FINE;
+	return hides ? EXIT_NOT_MOUNTABLE : EXIT_FINE;
 }
 
 static int serve(const struct options *o, char *mountpoint)

@@ -125,23 +125,41 @@ static bool is_base(struct model *m, const struct file_id *id)
 	return found;
 }
 
-/* True if the slot still is, or is to stay, what shows the member that was found. */
+/*
+ * True if the slot still is, or is to stay, what shows the member that was found. Our own save
+ * replaces files, too: while it goes on nothing can be said.
+ */
 static bool is_same(struct members *m, struct slot *s, const struct member *found)
 {
-	if (file_id_equal(&s->id, &found->id))
+	struct model *model = s->branch ? s->branch->model : NULL;
+
+	if (file_id_equal(&s->id, &found->id) || (model && edits_saving(model)))
 		return true;
-	/* Our own save replaces it, too: that is over when there are no edits any more. */
-	if (s->branch && edits_unsaved(s->branch->model)) {
-		if (!s->stale && !is_base(s->branch->model, &found->id))
+	if (model && !is_base(model, &found->id)) {
+		if (!edits_unsaved(model))
+			return false;
+		if (!s->stale)
 			log_line("%s: replaced on disk, while there are edits of what it was",
 				 quote(span_str(s->name)));
 		s->stale = true;
 		return true;
 	}
-	if (s->branch && !is_base(s->branch->model, &found->id))
-		return false;
 	set_id(m, s, &found->id);
 	s->stale = false;
+	return true;
+}
+
+/* What the index of a V2 member is now. False: it is not there. */
+static bool identify_member(const struct members *m, const struct slot *s, struct file_id *ret)
+{
+	cleanup_buf struct buf name = {0};
+	struct stat st;
+
+	buf_printf(&name, "%s.index%c", s->name, 0);
+	if (name.failed || fstatat(m->place.rootfd, (const char *)name.p, &st, 0) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return false;
+	*ret = file_id_of(&st);
 	return true;
 }
 
@@ -158,6 +176,21 @@ static int show_found(struct members *m, const struct member *found)
 	if (strcmp(found->name, latest_name) == 0)
 		hide_latest(m);
 	return show(m, found);
+}
+
+/*
+ * A listing may miss a file that is replaced by a rename meanwhile; so who was not seen is asked
+ * for by name. (Nobody replaces a V1 checkpoint but by another one.)
+ */
+static int show_unseen(struct members *m, struct slot *s)
+{
+	struct member found = {.name = s->name, .v1 = s->v1};
+
+	if (s->v1 || !identify_member(m, s, &found.id)) {
+		hide(m, s);
+		return 0;
+	}
+	return show_found(m, &found);
 }
 
 static int show_latest(struct members *m, const struct collection *c)
@@ -197,7 +230,7 @@ static int apply(struct members *m, const struct collection *c)
 		struct slot *s = m->slots[i];
 
 		if (!s->seen && !s->gone)
-			hide(m, s);
+			r = show_unseen(m, s);
 		if (s->gone && s->branch && !s->let_go)
 			s->let_go = model_let_go(s->branch->model);
 	}
@@ -258,26 +291,16 @@ static int look_again(struct members *m)
 
 /* ---- loading ---- */
 
-/* What the member is on disk now: of V1, whose file may be one of many, what it was. */
-static struct file_id identify_member(const struct members *m, const struct slot *s)
-{
-	cleanup_buf struct buf name = {0};
-	struct stat st;
-
-	buf_printf(&name, "%s.index%c", s->name, 0);
-	if (s->v1 || name.failed || fstatat(m->place.rootfd, (const char *)name.p, &st, 0) < 0)
-		return s->id;
-	return file_id_of(&st);
-}
-
 static int load(struct members *m, struct slot *s)
 {
-	struct file_id now = identify_member(m, s);
+	struct file_id now = s->id;
 	struct recovery found;
 	struct error err = {""};
 	struct model *model;
 	int r;
 
+	if (!s->v1)
+		identify_member(m, s, &now);
 	if (s->failed && file_id_equal(&now, &s->failed_id))
 		return s->failed;
 	r = open_model(s->name, &m->options, &model, &found, &err);

@@ -174,7 +174,7 @@ class Mount:
     not hang.
     """
 
-    def __init__(self, model, *options, at=None):
+    def __init__(self, model, *options, at=None, flags=()):
         self.model = Path(model)
         self.own = None if at else tempfile.mkdtemp(prefix='weightfs-')
         self.path = Path(at or self.own)
@@ -182,11 +182,12 @@ class Mount:
         os.close(fd)
         self.logfile = Path(path)
         self.options = [*options, f'logfile={self.logfile}']
+        self.flags = flags
         self.pid = self.watchdog = None
         self.over = False  # unmounted, killed or given up: nothing is left to be saved
 
     def __enter__(self):
-        done = weightfs(self.model, self.path, '-o', ','.join(self.options))
+        done = weightfs(self.model, self.path, *self.flags, '-o', ','.join(self.options))
         self.said = done.stderr
         if done.returncode != FINE:
             self._clean_up()

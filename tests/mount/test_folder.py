@@ -475,6 +475,50 @@ def test_a_mount_over_its_own_folder(training):
     assert cat(training.folder / 'ckpt-2', 'w') == content
 
 
+@pytest.mark.parametrize('flag', [(), ('-s',)])
+def test_a_mount_inside_its_own_folder(training, flag):
+    """Nor do links into the mount make the daemon wait for itself."""
+    point = training.folder / 'm'
+    point.mkdir()
+    (training.folder / 'link').symlink_to('m/ckpt-1')
+    (training.folder / 'ring').symlink_to('m/latest')
+    with Mount(training.folder, at=point, flags=flag) as m:
+        for step in range(4, 7):
+            training.save(f'ckpt-{step}')
+            assert listed(m) == sorted([*training.kept, 'latest'])
+            assert listed(m) == sorted([*training.kept, 'latest'])
+        edit(m.path / 'latest' / WEIGHT)
+
+
+def test_a_mount_over_a_work_folder_is_refused(training):
+    (training.folder / 'ckpt-1.weightfs').mkdir()
+    done = weightfs(training.folder, training.folder / 'ckpt-1.weightfs')
+    assert done.returncode == NOT_MOUNTABLE
+    assert 'part of the model' in done.stderr
+
+
+def test_listings_while_a_commit_replaces_files(training, m):
+    """A checkpoint is never away, never another one, and never called replaced."""
+    stop, missing = threading.Event(), []
+
+    def look():
+        while not stop.is_set():
+            if listed(m) != ['ckpt-1', 'ckpt-2', 'ckpt-3', 'latest']:
+                missing.append(listed(m))
+    reader = threading.Thread(target=look)
+    reader.start()
+    numbers = set()
+    for _ in range(30):
+        content = edit(m.path / 'ckpt-2' / WEIGHT)
+        m.commit()
+        numbers.add((m.path / 'ckpt-2').stat().st_ino)
+    stop.set()
+    reader.join()
+    assert missing == [] and len(numbers) == 1
+    assert not said(m, 'replaced on disk')
+    assert cat(training.folder / 'ckpt-2', 'w') == content
+
+
 def test_many_looks_at_once(training, m):
     """Several programs look into one folder that nobody has looked into before."""
     lists = [subprocess.Popen(['ls', m.path / name / 'variables'], stdout=subprocess.PIPE)
