@@ -198,8 +198,36 @@ static int walk_network(struct finder *f, uint32_t node, const struct numbered *
 	return r < 0 ? r : add_variables(f, node, depth);
 }
 
+/*
+ * The statistics of BatchNormalization are the only weights of which a checkpoint tells that they
+ * are not trained: by their names. In a layer, other than in a model, such weights come last.
+ */
+static bool is_statistic(const struct found_weight *w)
+{
+	return span_is(w->edge, "moving_mean") || span_is(w->edge, "moving_variance");
+}
+
+static int put_statistics_last(struct finder *f, size_t first)
+{
+	size_t n = f->n_weights - first, kept = 0, moved = 0;
+	cleanup_free struct found_weight *last = calloc(n + 1, sizeof(*last));
+	struct found_weight *w = f->weights + first;
+
+	if (!last)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (is_statistic(&w[i]))
+			last[moved++] = w[i];
+		else
+			w[kept++] = w[i];
+	for (size_t i = 0; i < moved; i++)
+		w[kept + i] = last[i];
+	return 0;
+}
+
 static int walk_layer(struct finder *f, uint32_t node, uint32_t depth)
 {
+	size_t first = f->n_weights;
 	int r = add_variables(f, node, depth);
 	size_t n;
 	const struct graph_edge *e = edges_of(f, node, &n);
@@ -212,7 +240,7 @@ static int walk_layer(struct finder *f, uint32_t node, uint32_t depth)
 		if (!is_other(e[i].name))
 			r = walk(f, e[i].to, depth + !item);
 	}
-	return r;
+	return r < 0 || f->n_weights == first ? r : put_statistics_last(f, first);
 }
 
 static int walk(struct finder *f, uint32_t node, uint32_t depth)
