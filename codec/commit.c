@@ -169,6 +169,8 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	if (r == 0)
 		m->edits->unsaved = false;
 	ret->rewritten = r == 0;
+	if (r < 0 && !ret->tensors && !m->read_only)
+		edits_tidy(m); /* it was made for this alone */
 	return r;
 }
 

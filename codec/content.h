@@ -76,7 +76,8 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 /*
  * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
  * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy()
- * serves then). To be handed to the kernel, never read.
+ * serves then). -EIO, -ESTALE: a shard that a commit has put there cannot be read. To be handed to
+ * the kernel, never read.
  */
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 void content_lock(struct content *c);

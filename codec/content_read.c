@@ -209,7 +209,10 @@ static int gather_piece(void *context, struct content *c, const struct piece *p)
 		uint64_t offset, part;
 		const struct tensor *t = base_run(c, at, n, &offset, &part);
 
-		r = gather_bytes(g, shard_of(c, t)->map + offset, part);
+		/* A commit since the file was opened has put another shard here. */
+		r = check_extent(c, t, NULL);
+		if (r == 0)
+			r = gather_bytes(g, shard_of(c, t)->map + offset, part);
 		at += part;
 		n -= part;
 	}

@@ -14,13 +14,23 @@
 #include "fs/open_model.h"
 #include "fs/saving.h"
 
-/* The absolute path of the mount that the argument names, or NULL if it names none. */
-static char *mount_of(const char *argument)
+/*
+ * The absolute path of the mount that the argument names, or NULL if it names none. Of a mount
+ * whose daemon died the model is what is meant: *argument is it then, for as long as *ret_source.
+ */
+static char *mount_of(const char **argument, struct mount *ret_source)
 {
 	struct error err;
-	cleanup_free char *path = mountpoint_path(argument, &err);
+	cleanup_free char *path = mountpoint_path(*argument, &err);
 
-	return path && mount_find(path).found ? steal_pointer(path) : NULL;
+	*ret_source = path ? mount_find(path) : (struct mount){0};
+	if (!ret_source->found)
+		return NULL;
+	if (!mount_is_dead(path))
+		return steal_pointer(path);
+	say("weightctl: the daemon of %s had died; this is %s", path, ret_source->source);
+	*argument = ret_source->source;
+	return NULL;
 }
 
 /* Sends a command to a daemon and waits for its verdict. */
@@ -29,7 +39,8 @@ static int ask_daemon(const char *mount, const char *command)
 	int code, fd = control_send(mount, command);
 
 	if (fd < 0) {
-		say("weightctl: %s: %s: %s", mount, command, strerror(errno));
+		say("weightctl: %s: %s: %s", mount, command,
+		    errno == EROFS ? "the mount is read-only" : strerror(errno));
 		return errno == EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
 	}
 	code = control_listen(fd);
@@ -121,13 +132,15 @@ static int status_of_model(const char *argument)
 static int run_status(int argc, char **argv)
 {
 	cleanup_free char *mount = NULL;
+	const char *argument = argv[1];
+	struct mount found;
 
 	if (argc != 2)
 		return ctl_usage(&ctl_status);
-	mount = mount_of(argv[1]);
+	mount = mount_of(&argument, &found);
 	if (!mount && ctl_is_folder(argv[1]))
 		return for_each(argv, stdout, run_status);
-	return mount ? status_of_mount(mount) : status_of_model(argv[1]);
+	return mount ? status_of_mount(mount) : status_of_model(argument);
 }
 
 const struct ctl_command ctl_status = {
@@ -169,8 +182,11 @@ static int save_model(const char *argument, const struct commit_options *options
 		view_free(v);
 		return ctl_failed(r, &err);
 	}
-	say_recovery(&v->recovery);
-	if (view_add_model(v, m) < 0) {
+	if (m->read_only)
+		say("weightctl: %s: NOT saved: read-only: %s", m->place.path, m->why_read_only);
+	else
+		say_recovery(&v->recovery);
+	if (view_add_model(v, m) < 0 || m->read_only) {
 		view_free(v);
 		return EXIT_SAVE_FAILED;
 	}
@@ -183,13 +199,15 @@ static int run_commit(int argc, char **argv)
 {
 	struct commit_options options = {.progress = ctl_progress};
 	cleanup_free char *mount = NULL;
+	const char *argument = argv[1];
+	struct mount found;
 
 	if (argc != 2)
 		return ctl_usage(&ctl_commit);
-	mount = mount_of(argv[1]);
+	mount = mount_of(&argument, &found);
 	if (!mount && ctl_is_folder(argv[1]))
 		return for_each(argv, stderr, run_commit);
-	return mount ? ask_daemon(mount, "save") : save_model(argv[1], &options);
+	return mount ? ask_daemon(mount, "save") : save_model(argument, &options);
 }
 
 const struct ctl_command ctl_commit = {
@@ -254,13 +272,15 @@ static int discard_of_model(const char *argument)
 static int run_discard(int argc, char **argv)
 {
 	cleanup_free char *mount = NULL;
+	const char *argument = argv[1];
+	struct mount found;
 
 	if (argc != 2)
 		return ctl_usage(&ctl_discard);
-	mount = mount_of(argv[1]);
+	mount = mount_of(&argument, &found);
 	if (!mount && ctl_is_folder(argv[1]))
 		return for_each(argv, stderr, run_discard);
-	return mount ? ask_daemon(mount, "discard") : discard_of_model(argv[1]);
+	return mount ? ask_daemon(mount, "discard") : discard_of_model(argument);
 }
 
 const struct ctl_command ctl_discard = {

@@ -263,6 +263,7 @@ static void save(struct committer *k, struct order *o)
 
 	options.progress = show_progress;
 	options.context = o;
+	session_collect(s);
 	gate_close(&s->gate);
 	code = save_all(s->view, &options, &text, &r);
 	if (o->command == UNMOUNT && code == EXIT_FINE)

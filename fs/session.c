@@ -1,10 +1,12 @@
 #include "fs/session.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/statfs.h>
 
 #include "fs/log.h"
 #include "fs/mounts.h"
@@ -96,6 +98,16 @@ static void raise_readahead(const struct session *s)
 	fclose(f);
 }
 
+void session_collect(const struct session *s)
+{
+	cleanup_fd int fd = open(s->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statfs st;
+
+	/* Behind a lazy unmount lies another file system, which is none of our business. */
+	if (fd >= 0 && fstatfs(fd, &st) == 0 && st.f_type == FUSE_SUPER_MAGIC)
+		syncfs(fd);
+}
+
 /* ---- signals ---- */
 
 /*
@@ -105,12 +117,9 @@ static void raise_readahead(const struct session *s)
 static void unmount_by_signal(struct session *s, int signal)
 {
 	struct error err = {""};
-	int fd = open(s->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	log_line("signal %d: saving and unmounting", signal);
-	if (fd >= 0)
-		syncfs(fd);
-	close_pointer(&fd);
+	session_collect(s);
 	if (mount_undo(s->mountpoint, false, &err) == 0)
 		return;
 	log_line("%s: files are open; detached", err.text);

@@ -254,6 +254,15 @@ static int detach(const char *path)
 	return EXIT_FINE;
 }
 
+/* Only its owner can write to the control file, or look into the mount at all. */
+static bool is_foreign(const char *path)
+{
+	cleanup_buf struct buf control = {0};
+
+	buf_printf(&control, "%s/.weightfs/control%c", path, 0);
+	return !control.failed && access((const char *)control.p, W_OK) < 0 && errno == EACCES;
+}
+
 int unmount(const char *mountpoint, bool lazily)
 {
 	struct error err = {""};
@@ -271,5 +280,10 @@ int unmount(const char *mountpoint, bool lazily)
 	}
 	if (mount_is_dead(path))
 		return unmount_dead(path, m.source);
+	if (is_foreign(path)) {
+		say("weightfs: %s: mounted by another user, who alone (or root) can unmount it",
+		    path);
+		return EXIT_SAVE_FAILED;
+	}
 	return lazily ? detach(path) : unmount_live(path);
 }
