@@ -1,14 +1,17 @@
 """layers/: Keras's layers in the order of model.layers, their weights in that of get_weights()."""
 
 import errno
+import json
 import os
 
 import pytest
 
+from layers import MODELS, check_saved_model, check_weights
 from models import TARGETS, sha
-from mounting import Mount, assert_sound, cat, edit, fails
+from mounting import DATA, Mount, assert_sound, cat, edit, fails
 
 KERAS = [t for t in TARGETS if 'keras' in t.truth]
+OTHERS = [t for t in TARGETS if 'keras' not in t.truth and t.model != 'object_config']
 
 
 def listed(folder):
@@ -82,7 +85,7 @@ def test_layers_themselves_cannot_be_changed(copy_of):
             (m.path / 'layers/dense_9').mkdir()
 
 
-@pytest.mark.parametrize('target', [t for t in TARGETS if 'keras' not in t.truth], ids=repr)
+@pytest.mark.parametrize('target', OTHERS, ids=repr)
 def test_there_are_no_layers_where_there_is_no_keras_model(copy_of, target):
     with Mount(copy_of(target.argument)) as m:
         assert 'layers' not in listed(m.path)
@@ -94,3 +97,19 @@ def test_metadata_that_cannot_be_read_cost_the_names_only(copy_of):
     (model / 'keras_metadata.pb').unlink()
     with Mount(model) as m:
         assert listed(m.path / 'layers') == ['dense_1', 'dense_2', 'predictions']
+
+
+# ---------------------------------------------------------- saved by the Keras of TensorFlow 2.15
+
+@pytest.fixture(scope='module')
+def truth():
+    return json.loads((DATA / 'layers/layers.json').read_text())
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_weights_alone_have_the_order_of_keras(truth, name):
+    check_weights(DATA / 'layers', name, truth[name])
+
+
+def test_layers_within_a_layer_have_the_order_of_keras(truth):
+    check_saved_model(DATA / 'layers', 'blocks', truth['blocks'])

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Keras 2 models of every kind of nesting, saved as SavedModel and as weights; prints their layers.
+"""Keras 2 models of every kind of nesting, saved as SavedModel and as weights, and their layers.
 
-    keras_models.py DIR
+    make_layers.py DIR [NAME ...]
 
-Runs with tf_keras, or with the Keras 2 of TensorFlow 2.15. Each model NAME is DIR/NAME (SavedModel)
-and DIR/NAME.w (weights). Standard output is JSON: {NAME: {"layers": [[NAME, [SHA256]]],
-"weights": [SHA256]}}, in the order of model.layers and get_weights().
+Runs with tf_keras, or with the Keras 2 of TensorFlow 2.15, which made tests/data/layers (with
+NAME: blocks). Each model is DIR/NAME (a SavedModel; with arguments only these) and DIR/NAME.w
+(weights). DIR/layers.json says what Keras says, in the order of model.layers and get_weights():
+{NAME: {"layers": [[NAME, [SHA256]]], "weights": [SHA256]}}.
 """
 
 import hashlib
@@ -260,18 +261,20 @@ def describe(model):
             'weights': [digest(value) for value in model.get_weights()]}
 
 
-def main(out):
+def main(out, *names):
     found = {}
     for make in MODELS:
         keras.backend.clear_session()
         name, model = make.__name__, make()
         randomize(model)
         model.compile('adam', 'mse')
-        model.save(os.path.join(out, name), save_format='tf')
+        if name in names or not names:
+            model.save(os.path.join(out, name), save_format='tf')
         model.save_weights(os.path.join(out, f'{name}.w'), save_format='tf')
         found[name] = describe(model)
-    json.dump(found, sys.stdout)
+    with open(os.path.join(out, 'layers.json'), 'w') as file:
+        json.dump(found, file, indent=0)
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    main(*sys.argv[1:])
