@@ -745,9 +745,10 @@ def keras_truth(net, metadata):
     if metadata:
         found['from_saved'] = json_of_metadata(json.loads(metadata))
         found['training'] = text_of(json.loads(metadata).get('training_config'))
-        again = tf_keras.models.model_from_json(found['from_saved'])
-        assert again.to_json() == found['to_json']
-        assert [w.shape for w in again.get_weights()] == [w.shape for w in net.get_weights()]
+        ours = tf_keras.models.model_from_json(found['from_saved'])
+        keras_own = tf_keras.models.model_from_json(found['to_json'])
+        assert ours.to_json() == found['to_json']
+        assert shapes_of(ours) == shapes_of(keras_own)
     found['layers'] = [
         {'name': layer.name, 'class': type(layer).__name__,
          'weights': [{'name': getattr(weight, 'path', weight.name).removesuffix(':0'),
@@ -756,6 +757,10 @@ def keras_truth(net, metadata):
         for layer in net.layers]
     found['weights'] = [sha(value.tobytes()) for value in net.get_weights()]
     return found
+
+
+def shapes_of(net):
+    return [weight.shape for weight in net.get_weights()]
 
 
 def text_of(value):

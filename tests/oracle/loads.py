@@ -90,6 +90,18 @@ def keras_model(path, inputs):
     return [plain(value) for value in model.get_weights()], plain(predicted)
 
 
+def keras_from_json(text):
+    """The model that an architecture describes: its to_json(), the shapes of its weights."""
+    model = tf_keras.models.model_from_json(text)
+    return model.to_json(), [list(w.shape) for w in model.get_weights()]
+
+
+def keras_optimizer(path):
+    """What load_model() compiles a model with: the optimizer's class, its rate."""
+    optimizer = tf_keras.models.load_model(path).optimizer
+    return type(optimizer).__name__, float(optimizer.learning_rate.numpy())
+
+
 def keras_weights(prefix):
     """What load_weights() puts into the model, built anew."""
     digits = tf_keras.Input((784,))
