@@ -380,12 +380,28 @@ static void add_character(struct buf *out, uint32_t c, bool ascii)
 			   0xdc00 + (c & 0x3ff));
 }
 
+/* How many characters at the front stand for themselves. */
+static size_t plain_run(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void add_quoted(struct buf *out, struct span utf8, bool ascii)
 {
 	buf_add_u8(out, '"');
 	while (utf8.n) {
+		size_t n = plain_run(utf8);
 		uint32_t c;
 
+		if (n) {
+			buf_add(out, span_first(utf8, n));
+			utf8 = span_skip(utf8, n);
+			continue;
+		}
 		if (!utf8_take(&utf8, &c))
 			c = 0xfffd;
 		add_character(out, c, ascii);
