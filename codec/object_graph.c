@@ -1,7 +1,6 @@
 #include "codec/object_graph.h"
 
-#include "codec/pbjson.h"
-#include "trackable_object_graph.pb-c.h"
+#include "codec/pbwire.h"
 
 /* Field numbers of TrackableObjectGraph (trackable_object_graph.proto). */
 enum {
@@ -159,32 +158,6 @@ int object_graph_check(struct span graph, size_t *ret_nodes, struct error *err)
 				 edges.from, (long long)edges.farthest, n);
 	*ret_nodes = n;
 	return 0;
-}
-
-int object_graph_print(struct span graph, struct buf *out, struct error *err)
-{
-	static const char *const bytes_fields[] = {NULL};
-	const char *separator = "\n";
-	struct span node;
-	int r;
-
-	buf_add_str(out, "{\"nodes\": [");
-	while ((r = pb_next_bytes(&graph, GRAPH_NODES, &node)) > 0) {
-		cleanup_arena struct arena arena = {0};
-		const ProtobufCMessage *message =
-			pb_unpack(&tensorflow__trackable_object_graph__trackable_object__descriptor,
-				  node, &arena, err);
-
-		if (!message)
-			return -EBADMSG;
-		buf_add_str(out, separator);
-		pbjson_print_line(message, bytes_fields, out);
-		separator = ",\n";
-	}
-	if (r < 0)
-		return error_set(err, r, "the object graph is no message");
-	buf_add_str(out, "\n]}\n");
-	return buf_error(out);
 }
 
 /* ---- in memory ---- */

@@ -60,7 +60,7 @@ int object_graph_check(struct span graph, size_t *ret_nodes, struct error *err);
 
 /*
  * Adds the graph to out as JSON: what json_format.MessageToJson prints, but with a node on each
- * line: that of node N is line N + 2. A node at a time is in memory besides. -EBADMSG, -ENOMEM.
+ * line: that of node N is line N + 2. -EBADMSG, -ENOMEM.
  */
 int object_graph_print(struct span graph, struct buf *out, struct error *err);
 

@@ -11,22 +11,12 @@ struct printer {
 	struct buf *out;
 	const char *const *bytes_fields;
 	int indent;
-	bool one_line;
 };
 
 static void print_message(struct printer *p, const ProtobufCMessage *m);
-static void print_value(struct printer *p, const ProtobufCFieldDescriptor *f, const void *at);
 
-/* Before each value, behind a bracket or a comma, and before a closing bracket. */
 static void new_line(struct printer *p)
 {
-	const struct buf *out = p->out;
-
-	if (p->one_line) {
-		if (out->n && out->p[out->n - 1] == ',')
-			buf_add_u8(p->out, ' ');
-		return;
-	}
 	buf_add_u8(p->out, '\n');
 	for (int i = 0; i < p->indent; i++)
 		buf_add_str(p->out, "  ");
@@ -71,17 +61,6 @@ static void print_bytes(struct printer *p, const ProtobufCFieldDescriptor *f, st
 		}
 	}
 	json_add_string(p->out, bytes);
-}
-
-/* The official mapping of google.protobuf.BoolValue, the only wrapper that TensorFlow uses. */
-static bool print_wrapped(struct printer *p, const ProtobufCMessage *m)
-{
-	const ProtobufCMessageDescriptor *d = m->descriptor;
-
-	if (strcmp(d->short_name, "BoolValue") != 0)
-		return false;
-	print_value(p, &d->fields[0], (const uint8_t *)m + d->fields[0].offset);
-	return true;
 }
 
 static void print_enum(struct printer *p, const ProtobufCFieldDescriptor *f, int value)
@@ -133,10 +112,7 @@ static void print_value(struct printer *p, const ProtobufCFieldDescriptor *f, co
 	case PROTOBUF_C_TYPE_BYTES:
 		print_bytes(p, f, pb_span(*(const ProtobufCBinaryData *)at));
 		break;
-	case PROTOBUF_C_TYPE_MESSAGE:
-		if (!print_wrapped(p, *(ProtobufCMessage *const *)at))
-			print_message(p, *(ProtobufCMessage *const *)at);
-		break;
+	case PROTOBUF_C_TYPE_MESSAGE: print_message(p, *(ProtobufCMessage *const *)at); break;
 	}
 }
 
@@ -292,12 +268,4 @@ void pbjson_print(const ProtobufCMessage *message, const char *const *bytes_fiel
 
 	print_message(&p, message);
 	buf_add_u8(out, '\n');
-}
-
-void pbjson_print_line(const ProtobufCMessage *message, const char *const *bytes_fields,
-		       struct buf *out)
-{
-	struct printer p = {.out = out, .bytes_fields = bytes_fields, .one_line = true};
-
-	print_message(&p, message);
 }

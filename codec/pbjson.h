@@ -14,8 +14,5 @@
 /* bytes_fields: the names of fields that hold real bytes (base64), NULL at the end. */
 void pbjson_print(const ProtobufCMessage *message, const char *const *bytes_fields,
 		  struct buf *out);
-/* The same on one line, without a newline at the end. */
-void pbjson_print_line(const ProtobufCMessage *message, const char *const *bytes_fields,
-		       struct buf *out);
 
 #endif

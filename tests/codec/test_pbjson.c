@@ -39,22 +39,6 @@ TEST(indented_by_two)
 	assert_same(buf_span(&text), buf_span(&expected));
 }
 
-TEST(on_one_line)
-{
-	Tensorflow__TensorShapeProto__Dim size = TENSORFLOW__TENSOR_SHAPE_PROTO__DIM__INIT;
-	Tensorflow__TensorShapeProto__Dim *dims[] = {&size, &size};
-	Tensorflow__TensorShapeProto shape = TENSORFLOW__TENSOR_SHAPE_PROTO__INIT;
-	cleanup_buf struct buf text = {0}, expected = {0};
-
-	size.size = 3;
-	shape.dim = dims;
-	shape.n_dim = 2;
-	shape.unknown_rank = 1;
-	pbjson_print_line(&shape.base, bytes_fields, &text);
-	add_json(&expected, "{'dim': [{'size': '3'}, {'size': '3'}], 'unknownRank': true}");
-	assert_same(buf_span(&text), buf_span(&expected));
-}
-
 TEST(numbers_by_type)
 {
 	Tensorflow__TensorProto t = TENSORFLOW__TENSOR_PROTO__INIT;
@@ -189,7 +173,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(indented_by_two),
-		cmocka_unit_test(on_one_line),
 		cmocka_unit_test(numbers_by_type),
 		cmocka_unit_test(floats_and_doubles),
 		cmocka_unit_test(bytes_are_base64_where_the_caller_says_so),
