@@ -8,8 +8,10 @@
 #include <stdio.h>
 
 #include "codec/bundle.h"
+#include "codec/edits_state.h"
 #include "codec/folder.h"
 #include "codec/place.h"
+#include "codec/stage.h"
 
 #define MARK "by-weightfs"
 
@@ -31,6 +33,17 @@ static int keep_file(int fromfd, const char *from, int tofd, const char *to)
 	if (is_data(from) && linkat(fromfd, from, tofd, to, 0) == 0)
 		return 0;
 	return file_copy(fromfd, from, tofd, to);
+}
+
+/* Whole, or not there. */
+static int keep_index(const struct model *m, const char *from, const char *to)
+{
+	int rootfd = m->place.rootfd, stagefd = m->edits->stagefd;
+	int r = file_copy(rootfd, from, stagefd, STAGE_NEW);
+
+	if (r == 0 && renameat(stagefd, STAGE_NEW, rootfd, to) < 0)
+		r = -errno;
+	return r;
 }
 
 static int mark(int folderfd, const char *name)
@@ -55,20 +68,26 @@ static int not_ours(const char *name, struct error *err)
 
 /* ---- a checkpoint ---- */
 
-/* Removes the files of the backup before this one. */
-static void remove_old(const struct model *m, const char *prefix)
+/* Goes through the data files of that prefix; true if there are any. */
+static bool find_shards(const struct model *m, const char *prefix, bool remove)
 {
 	cleanup_dir DIR *dir = place_list_folder(&m->place, prefix);
 	const char *slash = strrchr(prefix, '/');
 	const char *base = slash ? slash + 1 : prefix;
 	struct dirent *entry;
 	uint32_t shard, count;
+	bool found = false;
 	size_t n;
 
-	while (dir && (entry = readdir(dir)))
-		if (bundle_parse_shard_name(entry->d_name, &n, &shard, &count) &&
-		    n == strlen(base) && memcmp(entry->d_name, base, n) == 0)
+	while (dir && (entry = readdir(dir))) {
+		if (!bundle_parse_shard_name(entry->d_name, &n, &shard, &count) ||
+		    n != strlen(base) || memcmp(entry->d_name, base, n) != 0)
+			continue;
+		found = true;
+		if (remove)
 			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	return found;
 }
 
 static int keep_shards(const struct model *m, const char *prefix, struct error *err)
@@ -93,7 +112,8 @@ static int backup_checkpoint(const struct model *m, struct error *err)
 {
 	cleanup_buf struct buf prefix = {0}, index = {0}, sign = {0}, old = {0};
 	int rootfd = m->place.rootfd, r;
-	char folder[4096];
+	char path[4096];
+	const char *folder = folder_of(m->prefix, path, sizeof(path));
 
 	buf_printf(&prefix, "%s.bak%c", m->prefix, 0);
 	buf_printf(&index, "%s.bak.index%c", m->prefix, 0);
@@ -101,17 +121,26 @@ static int backup_checkpoint(const struct model *m, struct error *err)
 	bundle_index_name(m->prefix, &old);
 	if (prefix.failed || index.failed || sign.failed || old.failed)
 		return -ENOMEM;
-	if (exists(rootfd, (const char *)index.p) && !exists(rootfd, (const char *)sign.p))
+	if (!exists(rootfd, (const char *)sign.p) &&
+	    (exists(rootfd, (const char *)index.p) ||
+	     find_shards(m, (const char *)prefix.p, false)))
 		return not_ours((const char *)index.p, err);
-	(void)unlinkat(rootfd, (const char *)index.p, 0);
-	remove_old(m, (const char *)prefix.p);
 	r = mark(rootfd, (const char *)sign.p);
+	if (r == 0 && unlinkat(rootfd, (const char *)index.p, 0) < 0 && errno != ENOENT)
+		r = -errno;
+	/* An index is there only while all that it mentions is. */
 	if (r == 0)
+		r = sync_folder(rootfd, folder, err);
+	if (r == 0) {
+		find_shards(m, (const char *)prefix.p, true);
 		r = keep_shards(m, (const char *)prefix.p, err);
+	}
 	if (r == 0)
-		r = keep_file(rootfd, (const char *)old.p, rootfd, (const char *)index.p);
+		r = sync_folder(rootfd, folder, err);
 	if (r == 0)
-		return sync_folder(rootfd, folder_of(m->prefix, folder, sizeof(folder)), err);
+		r = keep_index(m, (const char *)old.p, (const char *)index.p);
+	if (r == 0)
+		return sync_folder(rootfd, folder, err);
 	return err->text[0] ? r : error_set(err, r, "%s: %s", index.p, strerror(-r));
 }
 
@@ -125,34 +154,53 @@ static int keep_how(const char *name, int depth)
 	return is_data(name);
 }
 
-/* The new backup is made beside the old one and takes its place whole. */
+/* Made in the work folder, with its mark. */
+static int fill_folder(const struct model *m)
+{
+	int stagefd = m->edits->stagefd;
+	int r = folder_copy(m->place.rootfd, ".", stagefd, STAGE_NEW,
+			    &(struct folder_copy){keep_how});
+
+	if (r == 0)
+		r = mark(stagefd, STAGE_NEW "/" MARK);
+	return r < 0 ? r : sync_folder(stagefd, STAGE_NEW, NULL);
+}
+
+/* It takes the place of the backup before it, which goes. */
+static int put_folder(int stagefd, int parentfd, const char *name)
+{
+	if (renameat2(stagefd, STAGE_NEW, parentfd, name, RENAME_EXCHANGE) < 0) {
+		if (errno == EINVAL || errno == ENOSYS) /* no exchange here */
+			folder_remove(parentfd, name);
+		else if (errno != ENOENT) /* there is none yet */
+			return -errno;
+		if (renameat(stagefd, STAGE_NEW, parentfd, name) < 0)
+			return -errno;
+	}
+	folder_remove(stagefd, STAGE_NEW);
+	return 0;
+}
+
 static int backup_folder(const struct model *m, int parentfd, const char *name, struct error *err)
 {
-	cleanup_buf struct buf fresh = {0}, kept = {0}, sign = {0};
+	cleanup_buf struct buf kept = {0}, sign = {0};
 	int r;
 
-	buf_printf(&fresh, "%s.bak.new%c", name, 0);
 	buf_printf(&kept, "%s.bak%c", name, 0);
 	buf_printf(&sign, "%s.bak/" MARK "%c", name, 0);
-	if (fresh.failed || kept.failed || sign.failed)
+	if (kept.failed || sign.failed)
 		return -ENOMEM;
 	if (exists(parentfd, (const char *)kept.p) && !exists(parentfd, (const char *)sign.p))
 		return not_ours((const char *)kept.p, err);
-	folder_remove(parentfd, (const char *)fresh.p);
-	r = folder_copy(m->place.rootfd, ".", parentfd, (const char *)fresh.p,
-			&(struct folder_copy){keep_how});
-	buf_reset(&sign);
-	buf_printf(&sign, "%s.bak.new/" MARK "%c", name, 0);
+	r = fill_folder(m);
 	if (r == 0)
-		r = sign.failed ? -ENOMEM : mark(parentfd, (const char *)sign.p);
-	if (r == 0 && exists(parentfd, (const char *)kept.p))
-		folder_remove(parentfd, (const char *)kept.p);
-	if (r == 0 && renameat(parentfd, (const char *)fresh.p, parentfd, (const char *)kept.p) < 0)
-		r = -errno;
-	if (r == 0)
-		return sync_folder(parentfd, NULL, err);
-	folder_remove(parentfd, (const char *)fresh.p);
-	return error_set(err, r, "%s: %s", kept.p, strerror(-r));
+		r = put_folder(m->edits->stagefd, parentfd, (const char *)kept.p);
+	if (r == -EXDEV)
+		return error_set(err, r,
+				 "%s: %s is a file system of its own, and beside it is another",
+				 kept.p, m->place.root);
+	return r < 0 ? error_set(err, r, "%s: %s", kept.p, strerror(-r))
+		     : sync_folder(parentfd, NULL, err);
 }
 
 static int backup_saved_model(const struct model *m, struct error *err)

@@ -39,12 +39,22 @@ static int set_stage(struct edits *e, struct stage *s, struct error *err)
 	int r = intent_append_stage(&e->journal, s, err);
 
 	if (r == 0)
-		r = journal_sync(&e->journal, err);
-	return r < 0 ? r : make_names(s, err);
+		r = edits_place(e, err);
+	if (r == 0)
+		r = make_names(s, err);
+	/* In the work folder itself the intent's sync does it. */
+	return r < 0 || !e->model->workdir ? r : sync_folder(e->stagefd, NULL, err);
 }
 
-/* Carries the decided steps out; takes them back if that fails. */
-static int run_steps(struct edits *e, struct stage *s, struct error *err)
+/* Nothing is edited any more: what the journal says last must stay so. */
+static void freeze(struct model *m, int r, const char *why)
+{
+	snprintf(m->why_read_only, sizeof(m->why_read_only), "%s", why);
+	m->read_only = r;
+}
+
+/* Decides, and carries the steps out; takes all of it back if that fails. */
+static int decide(struct edits *e, struct stage *s, struct error *err)
 {
 	struct model *m = e->model;
 	struct steps steps = {
@@ -56,37 +66,31 @@ static int run_steps(struct edits *e, struct stage *s, struct error *err)
 		.lockfd = &e->lockfd,
 	};
 	struct error undo = {""};
-	int r = steps_run(&steps, err);
+	int r = intent_append(&e->journal, s, err);
 
+	if (r < 0)
+		return r;
+	r = journal_sync(&e->journal, err);
+	if (r == 0)
+		r = steps_run(&steps, err);
 	if (r == 0)
 		return 0;
-	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, &undo) == 0 &&
+	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, false, &undo) == 0 &&
 	    journal_sync(&e->journal, &undo) == 0)
 		return r;
-	m->read_only = -EROFS;
-	snprintf(m->why_read_only, sizeof(m->why_read_only),
-		 "a commit stopped half way; the next mount finishes it");
+	freeze(m, -EROFS, "a commit stopped half way; the next mount finishes it");
 	return error_set(err, -EROFS,
 			 "%s; it could not be taken back (%s): nothing is lost, and "
 			 "the next mount finishes it",
 			 quote(span_str(err->text)), undo.text);
 }
 
-static int decide(struct edits *e, struct stage *s, struct error *err)
-{
-	int r = intent_append(&e->journal, s, err);
-
-	if (r == 0)
-		r = journal_sync(&e->journal, err);
-	return r < 0 ? r : run_steps(e, s, err);
-}
-
-/* A commit that did not come about leaves nothing behind. */
+/* A commit that did not come about leaves nothing behind; or the journal says what. */
 static void clear_stage(struct edits *e, const struct stage *s)
 {
-	intent_sweep_names(e->model, s->names, s->n_names);
 	intent_sweep_staged(e->stagefd);
-	(void)intent_append_abort(&e->journal, NULL);
+	if (intent_sweep_names(e->model, s->names, s->n_names))
+		(void)intent_append_abort(&e->journal, true, NULL);
 }
 
 static int commit_edits(struct edits *e, const struct commit_options *options,
@@ -94,13 +98,14 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 {
 	struct model *m = e->model;
 	struct stage s;
-	int r = options->backup ? backup_model(m, err) : 0;
+	int r;
 
-	if (r < 0)
-		return r;
 	stage_init(&s, m, e->stagefd);
 	s.options = options;
-	r = m->format->save(m, &s, err);
+	intent_sweep_staged(e->stagefd);
+	r = options->backup ? backup_model(m, err) : 0;
+	if (r == 0)
+		r = m->format->save(m, &s, err);
 	if (r == 0)
 		r = set_stage(e, &s, err);
 	if (r == 0)
@@ -127,13 +132,15 @@ static int settle(struct model *m, struct error *err)
 {
 	int r = model_rebase(m, err);
 
+	m->edits->unsettled = r < 0;
 	if (r < 0) {
-		m->read_only = -ESTALE;
-		snprintf(m->why_read_only, sizeof(m->why_read_only),
-			 "saved, but the model could not be read again");
-		return r;
+		freeze(m, -ESTALE, "saved, but the model could not be read again");
+		return error_prefix(err, r, "%s", m->why_read_only);
 	}
-	return edits_restart(m, err);
+	m->read_only = 0;
+	m->edits->unsaved = false;
+	edits_restart(m);
+	return 0;
 }
 
 /* Saves elsewhere: the edits stay edits of the original. */
@@ -166,8 +173,6 @@ static int commit_here(struct model *m, const struct commit_options *options,
 		r = commit_edits(m->edits, options, ret, err);
 	if (r == 0)
 		r = settle(m, err);
-	if (r == 0)
-		m->edits->unsaved = false;
 	ret->rewritten = r == 0;
 	if (r < 0 && !ret->tensors && !m->read_only)
 		edits_tidy(m); /* it was made for this alone */
@@ -178,8 +183,12 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 		 struct error *err)
 {
 	struct commit_report report = {.tensors = count_edited(m)};
-	int r;
+	int r = 0;
 
+	if (m->edits && m->edits->unsettled)
+		r = settle(m, err);
+	if (r < 0)
+		return r;
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
 	if (m->output) {

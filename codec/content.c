@@ -190,6 +190,7 @@ static enum content_outcome after_last_writer(struct content *c, struct error *e
 {
 	close_pointer(&c->base_fd);
 	c->base_fd = -1;
+	c->lost = false;
 	if (!c->draft)
 		return CONTENT_SAME;
 	content_incomplete(c, err);
@@ -401,6 +402,7 @@ void content_move_draft(struct content *c, struct region *to)
 	content_lock_for_edit(c);
 	from = c->draft;
 	c->draft = to;
+	c->lost = !to;
 	if (!to)
 		c->draft_size = c->keep = 0;
 	content_unlock(c);

@@ -56,14 +56,29 @@ static bool all_present(const struct region *r, uint64_t at, uint64_t n)
 	return region_run(r, at, n, &present) == n && present;
 }
 
+/*
+ * What was opened for writing need not be writable any more: a commit may have stopped half way, or
+ * found no room for a draft.
+ */
+static int check_writable(const struct content *c, struct error *err)
+{
+	if (c->model->read_only)
+		return error_set(err, c->model->read_only, "%s", c->model->why_read_only);
+	if (c->lost)
+		return error_set(err, -EIO,
+				 "what was written before a save was given up: there "
+				 "was no room for it");
+	return 0;
+}
+
 static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t at,
 			struct error *err)
 {
 	struct region *to = c->draft ? c->draft : c->overlay;
 	uint64_t first = at / REGION_BLOCK, count = (at + n - 1) / REGION_BLOCK + 1 - first;
-	int r = 0;
+	int r = check_writable(c, err);
 
-	if (!to) {
+	if (r == 0 && !to) {
 		r = edits_new_region(c->model, c->tensor, false, &c->overlay, err);
 		to = c->overlay;
 	}
@@ -125,10 +140,13 @@ static int cut_draft(struct content *c, uint64_t size, struct error *err)
 static int truncate_locked(struct content *c, uint64_t size, struct error *err)
 {
 	uint64_t whole = tensor_size(c->tensor);
-	int r = 0;
+	int r;
 
-	if (!c->draft && size == whole)
-		return 0;
+	if (!size)
+		c->lost = false;
+	r = check_writable(c, err);
+	if (r < 0 || (!c->draft && size == whole))
+		return r;
 	if (!c->draft) {
 		r = edits_new_region(c->model, c->tensor, true, &c->draft, err);
 		c->keep = size;
@@ -207,10 +225,11 @@ int content_flush(struct content *c, struct error *err)
 	int r = CONTENT_SAME;
 
 	content_lock_for_edit(c);
-	if (c->draft && c->draft_size < c->draft->size)
-		r = content_incomplete(c, err);
-	else if (c->draft)
-		r = accept_draft(c, err);
+	if (c->draft || c->lost)
+		r = check_writable(c, err);
+	if (r == 0 && c->draft)
+		r = c->draft_size < c->draft->size ? content_incomplete(c, err)
+						   : accept_draft(c, err);
 	content_unlock(c);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include "codec/region.h"
 
 static const char magic[] = "weightfs appended shard, version 1\n";
+const struct span data_file_magic = {(const uint8_t *)magic, sizeof(magic) - 1};
 
 /* Address space is cheap: a map of this size is made once and the file grows into it. */
 static const uint64_t map_first = (uint64_t)64 << 30;

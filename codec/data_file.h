@@ -46,6 +46,8 @@ void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size);
 /* Makes these bytes zero. */
 int data_file_zero(struct data_file *d, uint64_t offset, uint64_t size);
 
+/* What a data file begins with. */
+extern const struct span data_file_magic;
 /* True if a shard begins as data.N does: then we appended it. */
 bool data_file_is_ours(int fd);
 

@@ -136,7 +136,7 @@ void edits_finish(struct model *m)
 	if (m->edits->unsaved)
 		edits_tidy(m);
 	else
-		edits_remove(m);
+		(void)edits_remove(m, NULL);
 }
 
 struct edits *edits_free(struct edits *e)
@@ -160,12 +160,9 @@ bool edits_exist(const struct model *m)
 	return work_has_journal(m, m->workdir != NULL);
 }
 
-/* Removes the work folder. The lock is held. */
-static void stop(struct edits *e)
+/* What the work folder holds is not ours any more. The lock is held. */
+static void let_go(struct edits *e)
 {
-	if (e->workfd < 0)
-		return;
-	work_remove(e->model, e->workfd);
 	data_file_unref(e->data);
 	e->data = NULL;
 	journal_close(&e->journal);
@@ -173,13 +170,42 @@ static void stop(struct edits *e)
 	close_pointer(&e->stagefd);
 	e->workfd = e->stagefd = -1;
 	e->next_region = 1;
+	e->placed = false;
 }
 
-void edits_remove(struct model *m)
+/* Removes the work folder. The lock is held. */
+static void stop(struct edits *e)
 {
-	pthread_mutex_lock(&m->edits->lock);
-	stop(m->edits);
-	pthread_mutex_unlock(&m->edits->lock);
+	if (e->workfd < 0)
+		return;
+	work_remove(e->model, e->workfd, e->stagefd);
+	let_go(e);
+}
+
+/* Without the journal nothing in the folder means anything. The lock is held. */
+static int forget(struct edits *e, struct error *err)
+{
+	if (e->workfd < 0)
+		return 0;
+	if (unlinkat(e->workfd, "journal", 0) < 0 && errno != ENOENT)
+		return error_errno(err, "%s/journal", e->model->work_path);
+	/* If that is not durable the journal may be back; then it must find what it mentions. */
+	if (sync_folder(e->workfd, NULL, NULL) < 0)
+		let_go(e);
+	else
+		stop(e);
+	return 0;
+}
+
+int edits_remove(struct model *m, struct error *err)
+{
+	struct edits *e = m->edits;
+	int r;
+
+	pthread_mutex_lock(&e->lock);
+	r = forget(e, err);
+	pthread_mutex_unlock(&e->lock);
+	return r;
 }
 
 void edits_tidy(struct model *m)
@@ -190,8 +216,8 @@ void edits_tidy(struct model *m)
 		if (c && (c->overlay || c->draft))
 			return;
 	}
-	edits_remove(m);
-	m->edits->unsaved = false;
+	if (edits_remove(m, NULL) == 0)
+		m->edits->unsaved = false;
 }
 
 static int append(struct edits *e, const Weightfs__Record *record, struct error *err)
@@ -257,6 +283,7 @@ static int begin(struct edits *e, struct error *err)
 	e->workfd = work_create(e->model, err);
 	if (e->workfd < 0)
 		return e->workfd;
+	work_clean(e->model, e->workfd);
 	e->stagefd = work_stage(e->model, e->workfd, err);
 	r = e->stagefd < 0 ? e->stagefd : fill_folder(e, err);
 	/* What is there already is not ours to remove: two models were given one folder. */
@@ -403,6 +430,17 @@ void edits_drop(struct model *m, struct region *region)
 	pthread_mutex_unlock(&m->edits->lock);
 }
 
+int edits_place(struct edits *e, struct error *err)
+{
+	int r = journal_sync(&e->journal, err);
+
+	if (r < 0 || e->placed)
+		return r;
+	r = work_sync(e->model, err);
+	e->placed = r == 0;
+	return r;
+}
+
 static int sync_locked(struct edits *e, struct error *err)
 {
 	Weightfs__Synced body = WEIGHTFS__SYNCED__INIT;
@@ -416,9 +454,7 @@ static int sync_locked(struct edits *e, struct error *err)
 	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
 	record.synced = &body;
 	r = append(e, &record, err);
-	if (r == 0)
-		r = journal_sync(&e->journal, err);
-	return r < 0 ? r : work_sync(e->model, err);
+	return r < 0 ? r : edits_place(e, err);
 }
 
 int edits_sync(struct model *m, struct error *err)
@@ -444,7 +480,7 @@ static bool has_drafts(const struct model *m)
 }
 
 /* Moves the drafts to the data file that is current now; one for which there is no room goes. */
-static void move_drafts(struct edits *e)
+static void move_drafts(struct edits *e, bool possible)
 {
 	struct model *m = e->model;
 
@@ -454,10 +490,10 @@ static void move_drafts(struct edits *e)
 
 		if (!c || !c->draft)
 			continue;
-		if (new_region_locked(e, c->tensor, DRAFT, tensor_size(c->tensor), &to, NULL) == 0)
-			content_move_draft(c, to);
-		else
-			content_move_draft(c, NULL);
+		if (possible &&
+		    new_region_locked(e, c->tensor, DRAFT, tensor_size(c->tensor), &to, NULL) < 0)
+			to = NULL;
+		content_move_draft(c, to);
 	}
 }
 
@@ -479,36 +515,42 @@ static int replace_journal(struct edits *e, struct error *err)
 	return r < 0 ? r : journal_sync(&e->journal, err);
 }
 
-static int restart_locked(struct edits *e, struct error *err)
+/* Begins anew beside what the commit has used up. */
+static int renew(struct edits *e, struct error *err)
 {
 	struct data_file *old = e->data, *fresh;
-	int r;
+	int r = data_file_create(e->workfd, old->number + 1, &fresh, err);
 
-	if (!has_drafts(e->model)) {
-		stop(e);
-		return 0;
-	}
-	r = data_file_create(e->workfd, old->number + 1, &fresh, err);
 	if (r < 0)
 		return r;
 	e->data = fresh;
 	e->next_region = 1;
 	r = replace_journal(e, err);
-	if (r == 0)
-		move_drafts(e);
 	data_file_remove(e->workfd, old);
-	intent_sweep_staged(e->stagefd);
 	return r;
 }
 
-int edits_restart(struct model *m, struct error *err)
+/*
+ * What the old journal says is done; nothing may be added to it. If there can be no new one, there
+ * are no drafts either: who writes them hears it.
+ */
+static void restart_locked(struct edits *e)
+{
+	bool renewed = has_drafts(e->model) && renew(e, NULL) == 0;
+
+	move_drafts(e, renewed);
+	if (renewed)
+		intent_sweep_staged(e->stagefd);
+	else
+		stop(e);
+}
+
+void edits_restart(struct model *m)
 {
 	struct edits *e = m->edits;
-	int r = 0;
 
 	pthread_mutex_lock(&e->lock);
 	if (e->workfd >= 0)
-		r = restart_locked(e, err);
+		restart_locked(e);
 	pthread_mutex_unlock(&e->lock);
-	return r;
 }

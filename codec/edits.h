@@ -107,14 +107,18 @@ void edits_finish(struct model *m);
 
 /* Makes the edits so far durable (data, then a record, then the journal). */
 int edits_sync(struct model *m, struct error *err);
-/* Removes the work folder and all in it. No content has a region any more. */
-void edits_remove(struct model *m);
+/*
+ * Drops all edits, durably: the journal goes, then the rest of the work folder. What contents still
+ * show is theirs to forget. Below 0: the journal is there still, and nothing has changed.
+ */
+int edits_remove(struct model *m, struct error *err);
 /* Does so if no content has a region: what was edited was dropped. Nobody edits meanwhile. */
 void edits_tidy(struct model *m);
 /*
- * After a commit: removes the work folder; or, where drafts are open, begins a new journal for
- * the model as it is now, with the drafts in a new data file. Nobody edits meanwhile.
+ * After a commit: removes the work folder; or, where drafts are open,
+ * begins a new journal for the model as it is now, with the drafts in a new data file. Drafts for
+ * which there is no room are given up. Nobody edits meanwhile.
  */
-int edits_restart(struct model *m, struct error *err);
+void edits_restart(struct model *m);
 
 #endif

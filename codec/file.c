@@ -17,6 +17,17 @@ bool file_id_equal(const struct file_id *a, const struct file_id *b)
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime == b->mtime;
 }
 
+int file_unlink_inode(int dirfd, const char *name, uint64_t inode)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (st.st_ino != inode || unlinkat(dirfd, name, 0) == 0)
+		return 0;
+	return unlinkat(dirfd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
 int read_at(int fd, void *to, size_t n, uint64_t offset)
 {
 	uint8_t *p = to;
@@ -55,6 +66,15 @@ int write_at(int fd, const void *from, size_t n, uint64_t offset)
 		offset += (uint64_t)put;
 	}
 	return 0;
+}
+
+bool file_begins(int dirfd, const char *name, struct span magic)
+{
+	cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint8_t start[64];
+	ssize_t n = fd < 0 || magic.n > sizeof(start) ? -1 : pread(fd, start, magic.n, 0);
+
+	return n >= 0 && span_starts(magic, span_of(start, (size_t)n));
 }
 
 static int read_whole(int fd, const char *name, uint64_t max, struct file *f, struct error *err)

@@ -35,10 +35,17 @@ int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struc
 void file_release(struct file *f);
 #define cleanup_file __attribute__((cleanup(file_release)))
 
+/*
+ * Removes a name if it is that inode's. 0 as well if it is not, or is not there. An error that goes
+ * away when it is tried again is none.
+ */
+int file_unlink_inode(int dirfd, const char *name, uint64_t inode);
 /* n bytes at offset, or -EIO if the file ends before, or what pread says. */
 int read_at(int fd, void *to, size_t n, uint64_t offset);
 /* n bytes at offset, all of them, or -errno (with some written). */
 int write_at(int fd, const void *from, size_t n, uint64_t offset);
+/* True if the file begins so, or ends before it could: it was being written. Follows no link. */
+bool file_begins(int dirfd, const char *name, struct span magic);
 /* fsync of the folder that dirfd names, or of the folder `path` below it (NULL: itself). */
 int sync_folder(int dirfd, const char *path, struct error *err);
 /* The folder part of a relative path ("variables" of "variables/x"), "." if there is none. */

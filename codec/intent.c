@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "codec/bundle.h"
+#include "codec/folder.h"
 #include "codec/pbwire.h"
 
 int intent_append_stage(struct journal *j, const struct stage *s, struct error *err)
@@ -74,11 +75,12 @@ int intent_append(struct journal *j, const struct stage *s, struct error *err)
 	return journal_append(j, &record, err);
 }
 
-int intent_append_abort(struct journal *j, struct error *err)
+int intent_append_abort(struct journal *j, bool swept, struct error *err)
 {
 	Weightfs__Abort body = WEIGHTFS__ABORT__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 
+	body.swept = swept;
 	record.kind_case = WEIGHTFS__RECORD__KIND_ABORT;
 	record.abort = &body;
 	return journal_append(j, &record, err);
@@ -130,7 +132,8 @@ static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 	struct step *last;
 	int r;
 
-	if (!name || (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
+	if (!name || from->kind > WEIGHTFS__INTENT__STEP__KIND__REMOVE ||
+	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
 		return -EBADMSG;
 	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"", staged.n < 24 ? staged.n : 0);
 	r = stage_place(s, name, &f);
@@ -158,28 +161,40 @@ int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error 
 	return 0;
 }
 
-static void sweep(const struct model *m, const char *name, uint64_t inode)
+static bool sweep(const struct model *m, const char *name, uint64_t inode)
 {
-	struct stat st;
-
-	if (fstatat(m->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inode)
-		(void)unlinkat(m->place.rootfd, name, 0);
+	return file_unlink_inode(m->place.rootfd, name, inode) == 0;
 }
 
-void intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n)
+/* All names of a stage are in one folder. */
+static bool sync_names(const struct model *m, const char *name)
 {
+	char folder[4096];
+
+	return sync_folder(m->place.rootfd, folder_of(name, folder, sizeof(folder)), NULL) == 0;
+}
+
+bool intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n)
+{
+	bool all = true;
+
 	for (size_t i = 0; i < n; i++)
-		sweep(m, names[i].name, names[i].inode);
+		all &= sweep(m, names[i].name, names[i].inode);
+	return all && (!n || sync_names(m, names[0].name));
 }
 
-void intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
+bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
 {
-	for (size_t i = 0; i < stage->n_names; i++) {
+	bool all = true;
+
+	for (size_t i = 0; i < stage->n_names && all; i++) {
 		cleanup_free char *name = take_name(m, stage->names[i]->name);
 
 		if (name)
-			sweep(m, name, stage->names[i]->inode);
+			all = sweep(m, name, stage->names[i]->inode) &&
+			      (i + 1 < stage->n_names || sync_names(m, name));
 	}
+	return all;
 }
 
 void intent_sweep_staged(int workfd)
@@ -191,6 +206,8 @@ void intent_sweep_staged(int workfd)
 	while (dir && (entry = readdir(dir)))
 		if (is_staged(span_str(entry->d_name)))
 			(void)unlinkat(workfd, entry->d_name, 0);
+	(void)unlinkat(workfd, STAGE_NEW, 0);
+	folder_remove(workfd, STAGE_NEW);
 	if (dir)
 		closedir(dir);
 	else

@@ -10,7 +10,7 @@
 
 int intent_append_stage(struct journal *j, const struct stage *s, struct error *err);
 int intent_append(struct journal *j, const struct stage *s, struct error *err);
-int intent_append_abort(struct journal *j, struct error *err);
+int intent_append_abort(struct journal *j, bool swept, struct error *err);
 
 /*
  * The steps of a record, into an empty stage. A journal may come with a model from anywhere: a
@@ -19,11 +19,14 @@ int intent_append_abort(struct journal *j, struct error *err);
  */
 int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error *err);
 
-/* Removes names that a stage made, where the inode agrees. */
-void intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n);
+/*
+ * Removes names that a stage made, where the inode agrees, durably. False: some are there still, or
+ * may come back.
+ */
+bool intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n);
 /* Likewise those of a record. */
-void intent_sweep_record(const struct model *m, const Weightfs__Stage *stage);
-/* Removes stage.* of the work folder. */
+bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage);
+/* Removes what a stage made in the work folder. */
 void intent_sweep_staged(int workfd);
 
 #endif

@@ -9,6 +9,7 @@
 enum { FRAME_HEAD = 12, FRAME_TAIL = 4 };
 
 static const char magic[8] = "WFSJNL01";
+const struct span journal_magic = {(const uint8_t *)magic, 6};
 static const uint64_t journal_max = (uint64_t)2 << 30;
 
 int journal_create(int workfd, const char *name, struct journal *ret, struct error *err)
@@ -54,6 +55,15 @@ size_t journal_whole(struct span frames)
 	return all - frames.n;
 }
 
+/* Killed at once, or a power cut before it was ever synced: then zeros are there, or nothing. */
+static bool never_begun(struct span content)
+{
+	static const uint8_t zeros[sizeof(magic)];
+
+	return content.n < sizeof(magic) ? span_starts(span_of(magic, sizeof(magic)), content)
+					 : span_starts(content, span_of(zeros, sizeof(zeros)));
+}
+
 int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct error *err)
 {
 	cleanup_fd int fd = openat(workfd, "journal", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
@@ -69,9 +79,9 @@ int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct
 	if (r < 0)
 		return r;
 	content = buf_span(&file.bytes);
-	if (content.n < sizeof(magic) && span_starts(span_of(magic, sizeof(magic)), content))
-		return -ENOENT; /* killed when it had just been made */
-	if (!span_starts(content, span_of(magic, 6)))
+	if (never_begun(content))
+		return error_set(err, -ENOENT, "journal: it was never begun");
+	if (!span_starts(content, journal_magic))
 		return error_set(err, -EBADMSG, "journal: no journal of weightfs");
 	if (!span_starts(content, span_of(magic, sizeof(magic))))
 		return error_set(err, -ENOTSUP,

@@ -16,6 +16,9 @@
 #include "codec/error.h"
 #include "journal.pb-c.h"
 
+/* What one begins with, whatever its version. */
+extern const struct span journal_magic;
+
 struct journal {
 	int fd;
 	int workfd;   /* the folder it stands in; not owned */

@@ -94,7 +94,7 @@ struct model {
 	size_t n_base;
 
 	struct buf notes;	  /* what the user should know, a line each */
-	int read_only;		  /* 0, or -EROFS: nothing can be edited ... */
+	_Atomic int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
 	char why_read_only[1024]; /* ... because of this */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/edits.h) */
 	pthread_mutex_t contents; /* tensors[].content, and how often each is open */

@@ -113,10 +113,10 @@ static int put_folder(struct model *m, int workfd, struct error *err)
 {
 	char folder[4096];
 
-	if (renameat2(workfd, "out", AT_FDCWD, m->output, RENAME_EXCHANGE) < 0 &&
-	    renameat(workfd, "out", AT_FDCWD, m->output) < 0)
+	if (renameat2(workfd, STAGE_NEW, AT_FDCWD, m->output, RENAME_EXCHANGE) < 0 &&
+	    renameat(workfd, STAGE_NEW, AT_FDCWD, m->output) < 0)
 		return error_errno(err, "%s", m->output);
-	folder_remove(workfd, "out");
+	folder_remove(workfd, STAGE_NEW);
 	return sync_folder(AT_FDCWD, folder_of(m->output, folder, sizeof(folder)), err);
 }
 
@@ -125,18 +125,19 @@ static int write_folder(struct model *m, struct stage *s, struct error *err)
 	cleanup_fd int outfd = -1;
 	int r;
 
-	folder_remove(s->workfd, "out");
-	r = folder_copy(m->place.rootfd, ".", s->workfd, "out", &(struct folder_copy){copy_how});
+	folder_remove(s->workfd, STAGE_NEW);
+	r = folder_copy(m->place.rootfd, ".", s->workfd, STAGE_NEW,
+			&(struct folder_copy){copy_how});
 	if (r < 0)
 		return error_set(err, r, "%s: %s", m->output, strerror(-r));
-	outfd = openat(s->workfd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	outfd = openat(s->workfd, STAGE_NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = outfd < 0 ? error_errno(err, "%s", m->output) : write_variables(m, s, outfd, err);
 	if (r == 0)
 		r = sync_folder(outfd, NULL, err);
 	if (r == 0)
 		r = put_folder(m, s->workfd, err);
 	if (r < 0)
-		folder_remove(s->workfd, "out");
+		folder_remove(s->workfd, STAGE_NEW);
 	return r;
 }
 

@@ -32,9 +32,7 @@ static int finish(struct replay *p)
 		r = steps_run(&steps, p->err);
 	stage_release(&s);
 	arena_release(&arena);
-	if (r == 0)
-		edits_remove(m);
-	return r;
+	return r < 0 ? r : edits_remove(m, p->err);
 }
 
 /*
@@ -44,17 +42,19 @@ static int finish(struct replay *p)
 static int sweep(struct replay *p)
 {
 	struct arena arena = {0};
-	Weightfs__Stage *stage = NULL;
+	Weightfs__Stage *stage;
 	int r = 0;
 
-	if (p->stage.n) {
-		stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena,
-				  p->err);
-		r = stage ? 0 : -EBADMSG;
-	}
-	if (stage)
-		intent_sweep_record(p->edits->model, stage);
 	intent_sweep_staged(p->edits->stagefd);
+	if (!p->stage.n)
+		return 0;
+	stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
+	if (!stage)
+		r = -EBADMSG;
+	else if (!intent_sweep_record(p->edits->model, stage))
+		r = error_set(p->err, -EIO,
+			      "%s: what a save that was not finished left there cannot be removed",
+			      p->edits->model->place.root);
 	arena_release(&arena);
 	return r;
 }
@@ -121,15 +121,15 @@ static int recover(struct replay *p, struct recovery *found)
 	if (p->foreign)
 		return foreign(p);
 	e->next_region = p->n_slots ? (uint32_t)p->n_slots : 1;
-	r = cut(p, found);
+	r = sweep(p); /* while its record is there */
 	if (r == 0)
-		r = sweep(p);
+		r = cut(p, found);
 	if (r == 0 && p->stage.n)
-		r = intent_append_abort(&e->journal, p->err);
+		r = intent_append_abort(&e->journal, true, p->err);
 	if (r == 0)
 		r = adopt(p, found);
 	if (r == 0 && !found->tensors)
-		edits_remove(e->model);
+		r = edits_remove(e->model, p->err);
 	return r;
 }
 
@@ -161,12 +161,13 @@ int edits_recover(struct model *m, struct recovery *ret, struct error *err)
 	int r = open_work(m, err);
 
 	*ret = found;
+	if (r == 0)
+		work_drop_stage(m);
 	if (r <= 0)
 		return r;
 	r = replay_read(&p, m->edits, err);
 	if (r == -ENOENT) {
-		edits_remove(m);
-		r = 0;
+		r = edits_remove(m, err);
 	} else if (r == 0) {
 		r = recover(&p, &found);
 	}
@@ -176,24 +177,41 @@ int edits_recover(struct model *m, struct recovery *ret, struct error *err)
 	return r;
 }
 
+/*
+ * A decided commit is carried through. If that is not possible, what it has made goes; but not from
+ * under an index that it has put in place already.
+ */
+static int give_up_commit(struct replay *p, struct recovery *found)
+{
+	int r = finish(p);
+
+	found->finished = r == 0;
+	if (r == 0 || (p->foreign && r != -ESTALE))
+		return r;
+	return p->foreign ? 0 : sweep(p);
+}
+
 int edits_discard(struct model *m, struct recovery *ret, struct error *err)
 {
 	struct replay p;
 	int r = open_work(m, err);
 
 	*ret = (struct recovery){0};
+	if (r == 0)
+		work_drop_stage(m);
 	if (r <= 0)
 		return r;
 	r = replay_read(&p, m->edits, err);
-	if (r == 0 && p.intent.n && finish(&p) == 0)
-		ret->finished = true;
+	if (r == 0 && p.intent.n)
+		r = give_up_commit(&p, ret);
 	else if (r == 0)
 		r = sweep(&p);
 	replay_release(&p);
-	if (r == -ENOTSUP || r == -ENOMEM)
-		return r; /* a newer version knows what it has staged */
-	edits_remove(m);
-	return 0;
+	if (ret->finished)
+		return 0;
+	if (r < 0 && r != -EBADMSG && r != -ENOENT)
+		return r; /* -ENOTSUP: a newer version knows what it has staged */
+	return edits_remove(m, err);
 }
 
 int edits_inspect(struct model *m, struct summary *ret, struct error *err)

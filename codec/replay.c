@@ -1,6 +1,6 @@
 /*
- * Records written in another boot count only up to the last `synced` (or intent) among them:
- * after a power cut a record may be there whose bytes are not.
+ * Records written in another boot count only up to the last `synced` among them, or up to an
+ * intent that was not taken back: after a power cut a record may be there whose bytes are not.
  */
 #include "codec/replay.h"
 
@@ -67,14 +67,23 @@ static bool fits(const struct model *m, const struct tensor *t, const Weightfs__
 	return content_editable(m, t, NULL) == 0 && body->size == tensor_size(t);
 }
 
+/*
+ * Edits for another state of the model are not used. Those of a decided commit are in what it has
+ * staged; while it is tidied up after, data files go before the journal does.
+ */
+static bool is_unused(const struct replay *p)
+{
+	return p->foreign || p->decided;
+}
+
 static int take_region(struct replay *p, const Weightfs__Region *body)
 {
 	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
 	struct slot slot = {.tensor = t, .draft = body->draft};
 	int r;
 
-	if (p->foreign)
-		return 0; /* a decided commit may follow; if not, nothing is used */
+	if (is_unused(p))
+		return 0;
 	if (!t || !fits(p->edits->model, t, body))
 		return damaged(p, "a region of no tensor of this model");
 	if (body->id != (p->n_slots ? p->n_slots : 1))
@@ -94,7 +103,7 @@ static int take_blocks(struct replay *p, const Weightfs__Blocks *body)
 {
 	struct slot *s = slot_of(p, body->id);
 
-	if (p->foreign)
+	if (is_unused(p))
 		return 0;
 	if (!s || body->first > region_blocks(s->region) ||
 	    body->count > region_blocks(s->region) - body->first)
@@ -107,7 +116,7 @@ static int take_accept(struct replay *p, const Weightfs__Accept *body)
 {
 	struct slot *s = slot_of(p, body->id);
 
-	if (p->foreign)
+	if (is_unused(p))
 		return 0;
 	if (!s)
 		return damaged(p, "a draft that was not begun");
@@ -140,27 +149,55 @@ static int take_record(struct replay *p, const Weightfs__Record *record)
 	case WEIGHTFS__RECORD__KIND_BLOCKS: return take_blocks(p, record->blocks);
 	case WEIGHTFS__RECORD__KIND_ACCEPT: return take_accept(p, record->accept);
 	case WEIGHTFS__RECORD__KIND_DROP: take_drop(p, record->drop); return 0;
-	case WEIGHTFS__RECORD__KIND_STAGE:
-		keep_record(&p->stage, &record->stage->base);
-		buf_reset(&p->intent);
-		return buf_error(&p->stage);
 	case WEIGHTFS__RECORD__KIND_INTENT:
 		keep_record(&p->intent, &record->intent->base);
 		return buf_error(&p->intent);
-	case WEIGHTFS__RECORD__KIND_ABORT:
-		buf_reset(&p->stage);
-		buf_reset(&p->intent);
-		return 0;
-	default: return 0; /* boot, synced: how_far() has seen them */
+	case WEIGHTFS__RECORD__KIND_ABORT: buf_reset(&p->intent); return 0;
+	default: return 0; /* boot, synced, stage: survey() has seen them */
 	}
 }
 
-/* How many bytes of the frames may be believed. */
-static int how_far(struct replay *p, struct span frames)
+/* How far the frames may be believed: the ends of the last records that say so. */
+struct belief {
+	size_t synced, decided;
+};
+
+/*
+ * The names of a stage are swept even if its record is not believed: it was synced before they
+ * were made, and says which inodes are ours.
+ */
+static int survey_record(struct replay *p, const Weightfs__Record *record, size_t end,
+			 struct belief *ret)
 {
 	struct boot_id now = boot_id();
+
+	switch (record->kind_case) {
+	case WEIGHTFS__RECORD__KIND_BEGIN:
+		p->this_boot = span_is(pb_span(record->begin->boot_id), now.text);
+		return 0;
+	case WEIGHTFS__RECORD__KIND_BOOT:
+		p->this_boot = span_is(pb_span(record->boot->boot_id), now.text);
+		return 0;
+	case WEIGHTFS__RECORD__KIND_SYNCED: ret->synced = end; return 0;
+	case WEIGHTFS__RECORD__KIND_STAGE:
+		pb_pack(&record->stage->base, &p->stage); /* behind names that are there still */
+		ret->decided = 0;
+		return buf_error(&p->stage);
+	case WEIGHTFS__RECORD__KIND_INTENT: ret->decided = end; return 0;
+	case WEIGHTFS__RECORD__KIND_ABORT:
+		if (record->abort->swept)
+			buf_reset(&p->stage);
+		ret->decided = 0;
+		return 0;
+	default: return 0;
+	}
+}
+
+/* What is to be known before the frames are taken. */
+static int survey(struct replay *p, struct span frames)
+{
 	struct span rest = frames;
-	size_t synced = 0;
+	struct belief belief = {0};
 	bool first = true;
 	int r;
 
@@ -172,17 +209,15 @@ static int how_far(struct replay *p, struct span frames)
 		/* Without it nothing says which state of the model the edits are for. */
 		if (r > 0 && first && record->kind_case != WEIGHTFS__RECORD__KIND_BEGIN)
 			r = damaged(p, "its first record is missing");
+		else if (r > 0 && survey_record(p, record, frames.n - rest.n, &belief) < 0)
+			r = -ENOMEM;
 		first = false;
-		if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BEGIN)
-			p->this_boot = span_is(pb_span(record->begin->boot_id), now.text);
-		else if (r > 0 && record->kind_case == WEIGHTFS__RECORD__KIND_BOOT)
-			p->this_boot = span_is(pb_span(record->boot->boot_id), now.text);
-		else if (r > 0 && (record->kind_case == WEIGHTFS__RECORD__KIND_SYNCED ||
-				   record->kind_case == WEIGHTFS__RECORD__KIND_INTENT))
-			synced = frames.n - rest.n;
 		arena_release(&arena);
 	} while (r > 0);
-	p->believed = p->this_boot ? frames.n : synced;
+	p->decided = belief.decided != 0;
+	p->believed = frames.n;
+	if (!p->this_boot)
+		p->believed = belief.decided > belief.synced ? belief.decided : belief.synced;
 	return r;
 }
 
@@ -205,7 +240,7 @@ static int take_frames(struct replay *p, struct span frames)
 static int read_frames(struct replay *p, struct span frames)
 {
 	struct stat st;
-	int r = how_far(p, frames);
+	int r = survey(p, frames);
 
 	p->whole = frames.n;
 	if (r == 0)

@@ -22,6 +22,7 @@ struct replay {
 	size_t whole, believed; /* bytes of its frames: all, and those that count */
 	/* Of the last commit that was begun: */
 	struct buf stage, intent; /* the packed records; empty: none, or taken back */
+	bool decided;		  /* it was: edits are in what it has staged, and not looked at */
 	bool foreign;		  /* the edits were made for another state of the model */
 	bool this_boot;		  /* the last records were written since the machine started */
 	struct error *err;

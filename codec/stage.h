@@ -18,6 +18,9 @@
 #include "codec/commit.h"
 #include "codec/model.h"
 
+/* In the work folder too: a file or a folder that a save makes whole before it shows it. */
+#define STAGE_NEW "stage.new"
+
 enum step_kind {
 	STEP_REPLACE, /* file `name` gives way to `staged`; a look at what came out */
 	STEP_PLACE,   /* `staged` goes to `name`, whatever stands there */

@@ -151,8 +151,7 @@ static int run_place(struct steps *s, const struct step *step, struct error *err
 
 static void run_remove(const struct steps *s, const struct step *step)
 {
-	if (link_id(s->rootfd, step->name).ino == step->inode)
-		(void)unlinkat(s->rootfd, step->name, 0);
+	(void)file_unlink_inode(s->rootfd, step->name, step->inode);
 }
 
 static int run_one(struct steps *s, size_t i, struct error *err)
@@ -167,6 +166,21 @@ static int run_one(struct steps *s, size_t i, struct error *err)
 	return 0;
 }
 
+/* Removals are many and need no order among themselves. */
+static void sync_removals(const struct steps *s)
+{
+	char last[4096] = "", folder[4096];
+
+	for (size_t i = 0; i < s->n; i++) {
+		const char *name = folder_of(s->step[i].name, folder, sizeof(folder));
+
+		if (s->step[i].kind != STEP_REMOVE || strcmp(name, last) == 0)
+			continue;
+		(void)sync_folder(s->rootfd, name, NULL);
+		snprintf(last, sizeof(last), "%s", name);
+	}
+}
+
 int steps_run(struct steps *s, struct error *err)
 {
 	for (s->done = 0; s->done < s->n; s->done++) {
@@ -175,9 +189,7 @@ int steps_run(struct steps *s, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	/* Removals are many and need no order among themselves. */
-	if (s->n && s->step[s->n - 1].kind == STEP_REMOVE)
-		(void)sync_both(s, s->step[s->n - 1].name, NULL);
+	sync_removals(s);
 	return 0;
 }
 

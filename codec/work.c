@@ -4,6 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "codec/data_file.h"
+#include "codec/folder.h"
+#include "codec/journal.h"
+#include "codec/stage.h"
+
 struct boot_id boot_id(void)
 {
 	struct boot_id id = {""};
@@ -47,13 +52,15 @@ int work_create(struct model *m, struct error *err)
 }
 
 /*
- * The file that tells where the work folder is, in the folder that has its usual name.
+ * The file that tells where the work folder is, in the folder that has its usual name: a line,
+ * whose end tells that it is whole.
  */
 static const char elsewhere[] = "elsewhere";
 
 int work_stage(struct model *m, int workfd, struct error *err)
 {
 	cleanup_fd int fd = -1, file = -1;
+	cleanup_buf struct buf line = {0};
 
 	if (!m->workdir || m->output)
 		return fcntl(workfd, F_DUPFD_CLOEXEC, 0);
@@ -63,7 +70,10 @@ int work_stage(struct model *m, int workfd, struct error *err)
 	if (fd < 0)
 		return fd;
 	file = openat(fd, elsewhere, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (file < 0 || write_at(file, m->workdir, strlen(m->workdir), 0) < 0)
+	buf_printf(&line, "%s\n", m->workdir);
+	if (line.failed)
+		return -ENOMEM;
+	if (file < 0 || write_at(file, line.p, line.n, 0) < 0)
 		return error_errno(err, "%s/%s/%s", m->place.root, m->work, elsewhere);
 	return steal_fd(&fd);
 }
@@ -81,6 +91,7 @@ int work_check_place(const struct model *m, struct error *err)
 {
 	cleanup_file struct file file = {0};
 	cleanup_buf struct buf path = {0};
+	struct span there;
 
 	if (m->output)
 		return 0; /* these edits go elsewhere, whatever others there are */
@@ -89,60 +100,107 @@ int work_check_place(const struct model *m, struct error *err)
 				 "edits of this model are in %s/%s: mount it without -o workdir",
 				 m->place.root, m->work);
 	buf_printf(&path, "%s/%s%c", m->work, elsewhere, 0);
-	if (m->workdir || path.failed ||
-	    file_read(m->place.rootfd, (const char *)path.p, 4096, &file, NULL) < 0)
+	if (path.failed || file_read(m->place.rootfd, (const char *)path.p, 4096, &file, NULL) < 0)
 		return 0;
-	return error_set(
-		err, -EACCES,
-		"edits of this model are in %s: mount it with -o workdir=%s, or with -o ro",
-		quote(buf_span(&file.bytes)), quote(buf_span(&file.bytes)));
+	there = buf_span(&file.bytes);
+	if (!span_ends(there, span_str("\n")))
+		return 0; /* the journal is made after it: there is none */
+	there = span_first(there, there.n - 1);
+	if (m->workdir && span_is(there, m->workdir))
+		return 0;
+	return error_set(err, -EACCES,
+			 "edits of this model are in %s: mount it with -o workdir=%s, or with -o "
+			 "ro; if they are gone for good, remove %s/%s",
+			 quote(there), quote(there), m->place.root, m->work);
 }
 
 int work_sync(const struct model *m, struct error *err)
 {
 	char folder[4096];
+	int r = 0;
 
 	if (m->workdir)
-		return sync_folder(AT_FDCWD, folder_of(m->workdir, folder, sizeof(folder)), err);
-	return sync_folder(m->place.rootfd, folder_of(m->work, folder, sizeof(folder)), err);
+		r = sync_folder(AT_FDCWD, folder_of(m->workdir, folder, sizeof(folder)), err);
+	if (r == 0 && !m->output)
+		r = sync_folder(m->place.rootfd, folder_of(m->work, folder, sizeof(folder)), err);
+	return r;
 }
 
-/* Names that we make there (data_file.c, journal.c, stage.c). */
-static bool is_ours(const char *name)
+/* NAME.N */
+static bool is_numbered(const char *name, const char *start)
 {
-	return strncmp(name, "data.", 5) == 0 || strncmp(name, "stage.", 6) == 0 ||
-	       strcmp(name, "journal.new") == 0 || strcmp(name, elsewhere) == 0;
+	size_t n = strlen(start);
+
+	return strncmp(name, start, n) == 0 && name[n] &&
+	       strspn(name + n, "0123456789") == strlen(name + n);
 }
 
-static void empty(int folderfd)
+/*
+ * What we make there (data_file.c, journal.c, stage.c). In a folder that the user has chosen there
+ * may be other things.
+ */
+static bool is_ours(int folderfd, const char *name, bool chosen)
+{
+	if (is_numbered(name, "data."))
+		return !chosen || file_begins(folderfd, name, data_file_magic);
+	if (strcmp(name, "journal.new") == 0)
+		return !chosen || file_begins(folderfd, name, journal_magic);
+	return strcmp(name, "stage.draft") == 0 ||
+	       (!chosen && (is_numbered(name, "stage.") || strcmp(name, STAGE_NEW) == 0 ||
+			    strcmp(name, elsewhere) == 0));
+}
+
+static void empty(int folderfd, bool chosen)
 {
 	int fd = openat(folderfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (is_ours(entry->d_name))
-			unlinkat(folderfd, entry->d_name, 0);
+		if (is_ours(folderfd, entry->d_name, chosen) &&
+		    unlinkat(folderfd, entry->d_name, 0) < 0 && errno == EISDIR)
+			folder_remove(folderfd, entry->d_name);
 	if (dir)
 		closedir(dir);
 	else
 		close_pointer(&fd);
 }
 
-void work_remove(const struct model *m, int workfd)
+void work_clean(const struct model *m, int workfd)
 {
-	cleanup_fd int stagefd = -1;
+	if (faccessat(workfd, "journal", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		empty(workfd, m->workdir && !m->output);
+}
 
-	empty(workfd);
-	if (m->workdir && !m->output) {
-		stagefd = openat(m->place.rootfd, m->work,
-				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (stagefd >= 0)
-			empty(stagefd);
-	}
+void work_drop_stage(const struct model *m)
+{
+	cleanup_fd int fd = -1;
+
+	if (!m->workdir || m->output)
+		return;
+	fd = open_own(m->place.rootfd, m->work, m->work, NULL);
+	if (fd >= 0)
+		empty(fd, false);
+	unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
+}
+
+/* True if nothing is left. */
+static bool remove_all(const struct model *m, int workfd, int stagefd)
+{
+	bool chosen = m->workdir && !m->output, gone;
+
 	unlinkat(workfd, "journal", 0);
-	if (!m->output)
-		unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
-	if (m->workdir)
-		rmdir(m->workdir);
+	empty(workfd, chosen);
+	if (chosen && stagefd >= 0)
+		empty(stagefd, false);
+	gone = m->output || unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR) == 0 ||
+	       errno == ENOENT;
+	return (!m->workdir || rmdir(m->workdir) == 0) && gone;
+}
+
+void work_remove(const struct model *m, int workfd, int stagefd)
+{
+	/* What fails once need not fail twice; and litter would stay until the next edit. */
+	if (!remove_all(m, workfd, stagefd))
+		(void)remove_all(m, workfd, stagefd);
 }

@@ -32,9 +32,16 @@ int work_stage(struct model *m, int workfd, struct error *err);
 int work_check_place(const struct model *m, struct error *err);
 /* True if there is a journal, in the place that the user chose or in the usual one. */
 bool work_has_journal(const struct model *m, bool chosen);
-/* fsync of the folder that holds the work folder. */
+/* fsync of what holds the work folder, and the one in which a commit stages. */
 int work_sync(const struct model *m, struct error *err);
-/* Removes all that we ever put there, the journal last, and the folder, if it is empty then. */
-void work_remove(const struct model *m, int workfd);
+/* A journal is about to be made: removes what others of ours, that are gone, left behind. */
+void work_clean(const struct model *m, int workfd);
+/* There are no edits in the place that the user chose: nor is anything to be staged. */
+void work_drop_stage(const struct model *m);
+/*
+ * Removes all that we ever put there, the journal first: what is left without one is litter, and
+ * goes another time. The folder goes if it is empty then.
+ */
+void work_remove(const struct model *m, int workfd, int stagefd);
 
 #endif

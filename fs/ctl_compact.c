@@ -66,7 +66,7 @@ static int run(int argc, char **argv)
 		return ctl_failed(r, &err);
 	before = measure(m);
 	print(dry ? "now:   " : "before:", before);
-	if (before.size == before.live && before.files == 1) {
+	if (before.size == before.live && before.files == 1 && !found.tensors) {
 		puts("nothing to gain");
 		return EXIT_FINE;
 	}

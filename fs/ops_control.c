@@ -284,11 +284,13 @@ static void save(struct committer *k, struct order *o)
 static void discard(struct committer *k, struct order *o)
 {
 	struct session *s = k->session;
+	struct error err = {""};
 	node_id *changed;
 	size_t n;
+	int r;
 
 	gate_close(&s->gate);
-	discard_all(s->view, &changed, &n);
+	r = discard_all(s->view, &changed, &n, &err);
 	gate_open(&s->gate);
 	edit_resume(s);
 	for (size_t i = 0; i < n; i++) {
@@ -296,8 +298,12 @@ static void discard(struct committer *k, struct order *o)
 		notify_twin(s, changed[i], 0, 0);
 	}
 	free(changed);
-	tell(o->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
-	     n == 1 ? "" : "s", EXIT_FINE);
+	if (r < 0)
+		tell(o->talk, false, "say NOT discarded: %s\nexit %d\n", err.text,
+		     EXIT_SAVE_FAILED);
+	else
+		tell(o->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
+		     n == 1 ? "" : "s", EXIT_FINE);
 }
 
 static void carry_out(struct committer *k, struct order *o)

@@ -89,31 +89,42 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 	return worst;
 }
 
-void discard_all(struct view *v, node_id **ret_changed, size_t *ret_n)
+/* Adds the nodes that it changes. */
+static void revert_all(const struct branch *b, node_id **changed, size_t *n, size_t *capacity)
+{
+	for (size_t i = 0; i < b->model->n_tensors; i++) {
+		node_id *grown;
+
+		if (!content_revert(b->model, &b->model->tensors[i]))
+			continue;
+		grown = vector_grow(*changed, *n, capacity, sizeof(*grown));
+		if (!grown)
+			continue;
+		*changed = grown;
+		grown[(*n)++] = b->tensor_nodes[i];
+	}
+}
+
+int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct error *err)
 {
 	size_t capacity = 0;
 	struct branch *b;
+	int worst = 0;
 
 	*ret_changed = NULL;
 	*ret_n = 0;
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		if (!b->model->edits)
-			continue;
-		for (size_t k = 0; k < b->model->n_tensors; k++) {
-			node_id *grown;
+		int r = b->model->edits ? edits_remove(b->model, worst ? NULL : err) : 0;
 
-			if (!content_revert(b->model, &b->model->tensors[k]))
-				continue;
-			grown = vector_grow(*ret_changed, *ret_n, &capacity, sizeof(*grown));
-			if (!grown)
-				continue;
-			*ret_changed = grown;
-			grown[(*ret_n)++] = b->tensor_nodes[k];
-		}
-		edits_remove(b->model);
+		if (r < 0 && !worst)
+			worst = r;
+		if (r == 0 && b->model->edits)
+			revert_all(b, ret_changed, ret_n, &capacity);
 	}
 	pthread_mutex_lock(&v->lock);
-	v->commit_failed = false;
+	v->commit_failed = worst < 0;
 	pthread_mutex_unlock(&v->lock);
-	log_line("discarded the edits of %zu tensors", *ret_n);
+	log_line("discarded the edits of %zu tensors%s%s", *ret_n, worst ? "; NOT all: " : "",
+		 worst ? err->text : "");
+	return worst;
 }

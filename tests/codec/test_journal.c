@@ -311,9 +311,10 @@ TEST(no_journal_of_ours)
 {
 	static const char magic[] = "WFSJNL01";
 
-	/* Killed before all of that was written: nothing was edited yet. */
 	for (size_t n = 0; n < 8; n++)
-		assert_no_journal(span_of(magic, n), -ENOENT, "");
+		assert_no_journal(span_of(magic, n), -ENOENT, "never begun");
+	assert_no_journal(span_of("\0\0\0\0\0\0\0\0some frame", 18), -ENOENT, "never begun");
+	assert_no_journal(span_of("\0\0\0\0", 4), -EBADMSG, "no journal of weightfs");
 	assert_no_journal(span_str("xFSJNL01"), -EBADMSG, "no journal of weightfs");
 	assert_no_journal(span_str("WFSJNl01"), -EBADMSG, "no journal of weightfs");
 	assert_no_journal(span_str("WFSJNL02"), -ENOTSUP, "another version");

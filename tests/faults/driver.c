@@ -348,13 +348,15 @@ static int do_sync(struct error *err)
 }
 
 /* As discard_all() of fs/saving.c. */
-static int do_discard(void)
+static int do_discard(struct error *err)
 {
+	int r;
+
 	note("begin %u discard\n", d.serial);
-	for (size_t i = 0; i < d.m->n_tensors; i++)
+	r = edits_remove(d.m, err);
+	for (size_t i = 0; r == 0 && i < d.m->n_tensors; i++)
 		content_revert(d.m, &d.m->tensors[i]);
-	edits_remove(d.m);
-	return 0;
+	return r;
 }
 
 static int do_reopen(struct error *err)
@@ -395,7 +397,7 @@ static int do_one(const struct op *op, struct error *err)
 	case COMMIT:
 	case COMPACT:
 	case BACKUP: return do_commit(op->what, err);
-	case DISCARD: return do_discard();
+	case DISCARD: return do_discard(err);
 	case REOPEN: return do_reopen(err);
 	default: return do_to_tensor(op, err);
 	}

@@ -134,8 +134,11 @@ class Disk:
     # ---- making it real
 
     def lay_out(self, folder, choice):
-        """Makes the folder, which is not there, as the disk has it after that choice."""
-        self._lay_out(self.root, folder, choice, {})
+        """Makes the folder, which is not there, as the disk has it after that choice. Whom its
+        inodes stand for: {new number: number in the records}."""
+        made = {}
+        self._lay_out(self.root, folder, choice, made)
+        return {os.lstat(path).st_ino: inode for inode, path in made.items()}
 
     def _lay_out(self, inode, path, choice, made):
         node = self.inodes[inode]

@@ -73,6 +73,7 @@ class Job:
     def __init__(self, scenario, fault, at, prior=None, samples=()):
         self.scenario, self.fault, self.at = scenario, fault, at
         self.prior, self.samples = prior, samples
+        self.call = None  # what it befell, in the end
 
     def command(self, sample=None):
         words = ['scripts/faults', '--scenario', self.scenario.name, '--fault', self.fault]
@@ -86,6 +87,7 @@ class Job:
 class Result:
     def __init__(self, job, outcome, what='', sample=None):
         self.scenario, self.fault, self.outcome = job.scenario.name, job.fault, outcome
+        self.call = job.call
         self.what, self.command = what, job.command(sample)
 
 
@@ -142,6 +144,7 @@ class Worker:
         self.resolve(job)
         self._prepare(job.scenario, job.prior)
         program = self._run(job.scenario, fault=job.fault, at=job.at)
+        job.call = program.hit.split(' ')[0] if program.hit else None
         if job.fault == 'short' and program.code != 0 and not job.prior:
             raise Violation(f'a short write, which is no error, was taken for one: {program}')
         if not program.hit and not job.prior:
@@ -367,7 +370,16 @@ def plan(options, scenarios, pool):
                      for f in faults for _ in range(options.chained)]
         jobs += [job for fault in cuts for job in plan_cuts(s, fault, options, rng)]
     rng.shuffle(jobs)
-    return jobs, results
+    return in_turn(jobs), results
+
+
+def in_turn(jobs):
+    """However few of them are done, each scenario and each kind of fault is among them."""
+    queues = collections.defaultdict(list)
+    for job in jobs:
+        queues[job.scenario.name, GROUPS[job.fault]].append(job)
+    rounds = itertools.zip_longest(*queues.values())
+    return [job for one in rounds for job in one if job]
 
 
 def plan_cuts(scenario, fault, options, rng):
@@ -395,10 +407,13 @@ HEADS = ['runs', 'whole', 'saved', 'pending', 'failed:saved', 'failed:pending', 
 class Table:
     def __init__(self):
         self.rows, self.violations = collections.defaultdict(collections.Counter), {}
+        self.calls = collections.defaultdict(collections.Counter)
 
     def add(self, result):
         row = self.rows[result.scenario, GROUPS[result.fault]]
         row['runs'] += 1
+        if result.fault in CUTS or result.call:
+            self.calls[result.fault][result.call or 'power cut'] += 1
         row[result.outcome] += 1
         row['whole'] += 'not whole' not in result.what
         if result.outcome == 'VIOLATION':
@@ -417,6 +432,14 @@ class Table:
             self._print_row(f'{scenario:{width}}  {fault:9}', row)
         self._print_row(f'{"all":{width}}  {"":9}',
                         {column: self.total(column) for column in COLUMNS})
+
+    def print_calls(self):
+        names = sorted({name for row in self.calls.values() for name in row})
+        print(f'\n{"injected":10}  {"  ".join(names)}')
+        for fault in [*GROUPS]:
+            if row := self.calls.get(fault):
+                print(f'{fault:10}  ' + '  '.join(
+                    f'{row[name] or "-":>{len(name)}}' for name in names))
 
     def _print_row(self, start, row):
         cells = (f'{row[column] or "-":>{len(head)}}' for column, head in zip(COLUMNS, HEADS))
@@ -438,13 +461,18 @@ def show_progress(done, jobs, table, start):
               end='', file=sys.stderr)
 
 
+def first(jobs, faults):
+    """Of the jobs, which are shuffled, so many that there are that many faults."""
+    counts = itertools.accumulate(max(1, len(job.samples)) for job in jobs)
+    return [job for job, count in zip(jobs, counts) if count <= faults] if faults else jobs
+
+
 def run_all(options, scenarios, folder):
     table, start = Table(), time.time()
     with multiprocessing.Pool(options.jobs, start_worker, (
             folder, options.build, scenarios, options.seed, options.tensorflow)) as pool:
         jobs, results = plan(options, scenarios, pool)
-        if options.limit and len(jobs) > options.limit:
-            jobs = jobs[:options.limit]
+        jobs = first(jobs, options.limit)
         for result in results:
             table.add(result)
         for done, found in enumerate(pool.imap_unordered(do_job, jobs, chunksize=4)):
@@ -453,10 +481,13 @@ def run_all(options, scenarios, folder):
             show_progress(done, len(jobs), table, start)
     print()
     table.print()
+    table.print_calls()
     table.print_violations()
-    print(f'\nseed {options.seed}; {table.total("runs")} faults in {time.time() - start:.0f} s, '
-          f'{table.total("VIOLATION")} violations of {len(table.violations)} kinds')
-    return 1 if table.violations else 0
+    faults, failed = table.total('runs'), table.total('VIOLATION')
+    print(f'\nseed {options.seed}; {faults} faults in {time.time() - start:.0f} s, '
+          f'violations of {len(table.violations)} kinds')
+    print(f'{faults - failed} passed, {failed} failed')
+    return 1 if failed else 0
 
 
 def run_one(options, scenarios, folder):
@@ -484,13 +515,14 @@ def parse(arguments):
     parser.add_argument('--cuts', type=int, default=120, help='power cuts a scenario')
     parser.add_argument('--chained', type=int, default=25,
                         help='faults of each kind a scenario that follows another one')
-    parser.add_argument('--limit', type=int, help='not more than so many jobs')
+    parser.add_argument('--limit', type=int, default=10_000,
+                        help='so many faults, of all that there are; 0: all')
     parser.add_argument('--jobs', type=int, default=min(4, os.cpu_count()))
     parser.add_argument('--tensorflow', metavar='PYTHON', help='let TensorFlow read a sample')
     parser.add_argument('--keep', action='store_true', help='leave the arenas where they are')
     options = parser.parse_args(arguments)
     if options.quick:
-        options.cuts, options.chained, options.limit = 12, 1, 450
+        options.cuts, options.chained, options.limit = 12, 1, 600
     return options
 
 
