@@ -43,6 +43,7 @@ struct place {
 	char *path;	/* the same, absolute */
 	char *root;	/* absolute path of the folder that holds the model */
 	int rootfd;	/* that folder */
+	bool shared;	/* rootfd is that of another place, which outlives this one */
 	char *name;	/* last component of the argument, where it lies in the folder; "" where the
 			 * argument is the folder itself */
 };

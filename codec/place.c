@@ -58,13 +58,14 @@ int place_within(const struct place *folder, const char *name, struct place *ret
 	struct place p = {
 		.root = strdup(folder->root),
 		.name = strdup(name),
-		.rootfd = fcntl(folder->rootfd, F_DUPFD_CLOEXEC, 0),
+		.rootfd = folder->rootfd,
+		.shared = true,
 	};
 
 	if (asprintf(&p.path, "%s/%s", folder->root, name) < 0)
 		p.path = NULL;
 	p.argument = p.path ? strdup(p.path) : NULL;
-	if (p.root && p.name && p.argument && p.rootfd >= 0) {
+	if (p.root && p.name && p.argument) {
 		*ret = p;
 		return 0;
 	}
@@ -78,7 +79,8 @@ void place_release(struct place *place)
 	free(place->path);
 	free(place->root);
 	free(place->name);
-	close_pointer(&place->rootfd);
+	if (!place->shared)
+		close_pointer(&place->rootfd);
 	*place = (struct place){.rootfd = -1};
 }
 

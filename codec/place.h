@@ -11,7 +11,10 @@
  * and the like, with a sentence, if the folder cannot be opened.
  */
 int place_open(const char *argument, struct place *ret, struct error *err);
-/* The place of a name in a folder that is open: no path leads there, so none can lead astray. */
+/*
+ * The place of a name in a folder that is open, and stays so for as long: no path leads there, so
+ * none can lead astray. -ENOMEM.
+ */
 int place_within(const struct place *folder, const char *name, struct place *ret);
 void place_release(struct place *place);
 /* True if a regular file of that name is there, links followed. */

@@ -2,13 +2,18 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "codec/collection.h"
 #include "codec/place.h"
 #include "fs/log.h"
 
-/* A change that is younger than this when we look may not be the last one with its time. */
+/* A change that is younger than this when we look may not be the last one of that time. */
 static const int64_t racy = 2000000000; /* nanoseconds */
+
+/* TensorFlow writes an index in place: one that makes no sense may be whole in a moment. */
+enum { TRIES = 10 };
+static const struct timespec a_moment = {0, 30000000};
 
 static const char latest_name[] = "latest";
 
@@ -252,14 +257,12 @@ static void identify(const struct members *m, struct file_id *ret_folder, struct
 		*ret_state = file_id_of(&st);
 }
 
-static void set_settled(struct members *m)
+static int64_t age_of(const struct file_id *id)
 {
 	struct timespec now;
-	int64_t ns;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	m->settled = ns - m->folder.mtime > racy && ns - m->state.mtime > racy;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - id->mtime;
 }
 
 /* The lock is held. */
@@ -275,7 +278,7 @@ static int look_again(struct members *m)
 		return 0;
 	m->folder = folder;
 	m->state = state;
-	set_settled(m);
+	m->settled = age_of(&folder) > racy && age_of(&state) > racy;
 	r = collection_scan(&m->place, &found, &err);
 	if (r == -ENOMEM)
 		return r;
@@ -291,6 +294,22 @@ static int look_again(struct members *m)
 
 /* ---- loading ---- */
 
+static int open_member(const struct members *m, const struct slot *s, struct model **ret,
+		       struct recovery *ret_found, struct error *err)
+{
+	struct file_id now;
+	int r;
+
+	for (int i = 0; i < TRIES; i++) {
+		r = open_model(s->name, &m->options, ret, ret_found, err);
+		if ((r != -EBADMSG && r != -ESTALE) || s->v1 || !identify_member(m, s, &now) ||
+		    age_of(&now) > racy)
+			break;
+		nanosleep(&a_moment, NULL);
+	}
+	return r;
+}
+
 static int load(struct members *m, struct slot *s)
 {
 	struct file_id now = s->id;
@@ -303,16 +322,17 @@ static int load(struct members *m, struct slot *s)
 		identify_member(m, s, &now);
 	if (s->failed && file_id_equal(&now, &s->failed_id))
 		return s->failed;
-	r = open_model(s->name, &m->options, &model, &found, &err);
+	r = open_member(m, s, &model, &found, &err);
 	if (r == 0) {
 		open_model_report(model, s->name, &found);
 		r = view_add_branch(m->view, model, s->node, &s->branch);
+		if (r == -EMFILE)
+			error_set(&err, r,
+				  "%d checkpoints were looked at, as many as one mount can show",
+				  BRANCHES_MAX);
 	}
 	if (r == 0)
 		view_note_lost_drafts(m->view, s->branch);
-	if (r == -EMFILE)
-		error_set(&err, r, "%d checkpoints were looked at, as many as one mount can show",
-			  BRANCHES_MAX);
 	if (r == 0 || r == -ENOENT)
 		return r;
 	log_line("%s: %s", quote(span_str(s->name)), err.text[0] ? err.text : strerror(-r));
@@ -385,6 +405,17 @@ static int show_first(struct members *m, struct error *err)
 	return r;
 }
 
+/* Each one that is edited takes some: for its lock, its work folder, its journal. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int members_open(struct view *v, struct place *place, const struct open_options *options,
 		 struct error *err)
 {
@@ -411,6 +442,7 @@ int members_open(struct view *v, struct place *place, const struct open_options 
 				 "%s is a folder of checkpoints: -o workdir and -o output are for "
 				 "one of them",
 				 m->place.argument);
+	raise_descriptors();
 	m->editable = !options->read_only && faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
 	if (!m->editable && !options->read_only)
 		log_line("read-only: %s cannot be written", m->place.root);

@@ -69,6 +69,7 @@ int view_add_branch(struct view *v, struct model *model, node_id root, struct br
 	b->model = model;
 	b->number = (uint16_t)n;
 	b->root = root;
+	b->first = (node_id)tree_count(v->tree) + 1;
 	v->branches[n] = b;
 	v->n_branches = n + 1;
 	r = grow_branch(v, b);
@@ -265,13 +266,13 @@ static uint64_t *size_slot(struct view *v, node_id id, const struct node *n)
 {
 	struct branch *b = view_branch(v, n);
 
-	if (!b || kinds[n->kind]->live || id < b->root)
+	if (!b || kinds[n->kind]->live || id < b->first)
 		return NULL;
 	if (!b->sizes) {
-		b->n_sizes = tree_count(v->tree) + 1 - b->root;
+		b->n_sizes = tree_count(v->tree) + 1 - b->first;
 		b->sizes = calloc(b->n_sizes, sizeof(*b->sizes));
 	}
-	return b->sizes && id - b->root < b->n_sizes ? &b->sizes[id - b->root] : NULL;
+	return b->sizes && id - b->first < b->n_sizes ? &b->sizes[id - b->first] : NULL;
 }
 
 /* Rendering a text to learn its size is done once. What cannot be rendered has none. */

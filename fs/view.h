@@ -23,9 +23,10 @@ struct branch {
 	node_id *npy_nodes;    /* likewise, below npy/; all NODE_NONE until somebody looks there */
 	char **files;	       /* paths of assets, relative to the model's root */
 	size_t n_files, files_capacity;
-	uint64_t *sizes; /* of rendered texts, and 1, by node behind the root; 0: not known yet.
-			  * NULL at first */
+	uint64_t *sizes; /* of rendered texts, and 1, by node from first on; 0: not known yet. NULL
+			  * at first */
 	size_t n_sizes;
+	node_id first; /* below the root there is none before it */
 };
 
 /* Of a folder, the kind says: the object of a member is the affair of fs/members.h. */

@@ -313,6 +313,32 @@ def test_readers_beside_a_busy_run(training, m):
     assert listed(m) == sorted([*training.kept, 'latest'])
 
 
+def test_an_index_that_is_just_being_written(training, m):
+    """TensorFlow writes it in place."""
+    for step in range(4, 14):
+        training.write('aside', bytes([step]) * 5000)
+        index = (training.folder / 'aside.index').read_bytes()
+        (training.folder / 'aside.data-00000-of-00001').rename(
+            training.folder / f'ckpt-{step}.data-00000-of-00001')
+        with open(training.folder / f'ckpt-{step}.index', 'wb', buffering=0) as file:
+            file.write(index[:50])
+            reader = subprocess.Popen(['cat', m.path / f'ckpt-{step}' / WEIGHT],
+                                      stdout=subprocess.PIPE)
+            threading.Event().wait(0.01)
+            file.write(index[50:])
+        assert reader.communicate()[0] == bytes([step]) * 5000
+
+
+def test_descriptors_are_no_limit(training):
+    for i in range(300):
+        for ending in ('.index', '.data-00000-of-00001'):
+            os.link(training.folder / f'ckpt-3{ending}', training.folder / f'copy-{i}{ending}')
+    with Mount(training.folder) as m:
+        for i in range(300):
+            assert (m.path / f'copy-{i}' / WEIGHT).read_bytes() == training.contents['ckpt-3']
+        assert len(os.listdir(f'/proc/{m.pid}/fd')) < 50
+
+
 # -------------------------------------------------------------------------------------------- editing
 
 def test_edits_of_several_are_written_back_each(training):
@@ -428,6 +454,24 @@ def test_a_checkpoint_is_locked_by_its_first_edit(training):
         two.commit()
     assert cat(training.folder / 'ckpt-1', 'w') == again
     assert cat(training.folder / 'ckpt-2', 'w') == other
+
+
+def test_edits_that_another_mount_left_behind_meanwhile(training, m):
+    assert (m.path / 'ckpt-1' / WEIGHT).read_bytes() == training.contents['ckpt-1']
+    with Mount(training.folder) as other:
+        contents = {name: edit(other.path / name / WEIGHT) for name in ('ckpt-1', 'ckpt-2')}
+        other.give_up()
+    # They are not in what was loaded, and are taken up by what is loaded now.
+    with fails(errno.ESTALE), open(m.path / 'ckpt-1' / WEIGHT, 'r+b'):
+        pass
+    assert said(m, 'mount again to take them up')
+    assert (m.path / 'ckpt-2' / WEIGHT).read_bytes() == contents['ckpt-2']
+    assert m.pending() == {'ckpt-2/variables/w'}
+    assert weightfs('-u', m.path).returncode == FINE
+    m.ended()
+    assert cat(training.folder / 'ckpt-2', 'w') == contents['ckpt-2']
+    with Mount(training.folder) as m:
+        assert (m.path / 'ckpt-1' / WEIGHT).read_bytes() == contents['ckpt-1']
 
 
 def test_a_checkpoint_that_is_mounted_alone_is_busy(training, m):
