@@ -132,7 +132,7 @@ def restore(model):
     if model.is_dir():
         command = 'rm -r "$1" && mv "$1.bak" "$1"'
     else:
-        command = 'for f in "$1".bak.*; do mv "$f" "$1${f#"$1".bak}"; done'
+        command = 'rm "$1".data-* && for f in "$1".bak.[id]*; do mv "$f" "$1${f#"$1".bak}"; done'
     done = subprocess.run(['bash', '-ec', command, 'bash', model], capture_output=True)
     assert done.returncode == 0, done.stderr
 
