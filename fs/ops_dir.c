@@ -82,9 +82,12 @@ static bool add_entry(struct listing *l, node_id id, const char *name, off_t nex
 	struct fuse_entry_param e = {.entry_timeout = forever};
 	char *at = l->buffer + l->used;
 	size_t left = l->size - l->used, n;
-	bool real = next > DOT_DOT;
+	/* Inode 0: whoever wants to know more than the name asks for it. */
+	bool real = next > DOT_DOT && (!l->plus || view_stat_is_quick(l->view, id));
 
-	if (!entry_fill(l->view, id, &e))
+	if (next > DOT_DOT && !real)
+		e.attr = (struct stat){.st_ino = id, .st_mode = S_IFREG};
+	else if (!entry_fill(l->view, id, &e))
 		return true; /* gone meanwhile */
 	if (l->plus)
 		n = fuse_add_direntry_plus(l->req, at, left, name, &e, next);

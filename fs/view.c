@@ -299,6 +299,22 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 	return text.n;
 }
 
+bool view_stat_is_quick(struct view *v, node_id id)
+{
+	uint64_t *slot;
+	struct node n;
+	bool quick;
+
+	if (!tree_get(v->tree, id, &n) || n.type != NODE_FILE || !kinds[n.kind]->render ||
+	    (kinds[n.kind]->of != THING_MODEL && kinds[n.kind]->of != THING_DOCUMENT))
+		return true;
+	pthread_mutex_lock(&v->lock);
+	slot = size_slot(v, id, &n);
+	quick = slot && *slot;
+	pthread_mutex_unlock(&v->lock);
+	return quick;
+}
+
 void view_forget_size(struct view *v, node_id id)
 {
 	struct node n;

@@ -83,6 +83,8 @@ int view_add_control(struct view *v);
 
 /* What stat(2) says of a node. False: there is none. */
 bool view_stat(struct view *v, node_id id, struct stat *ret);
+/* False if a document would have to be rendered to say its size, which may take a while. */
+bool view_stat_is_quick(struct view *v, node_id id);
 /*
  * Fills a folder that is made when somebody looks, if that was not done yet; of a folder of
  * checkpoints, looks again. To be called before its names are asked for. -EIO: a checkpoint that
