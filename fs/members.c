@@ -22,14 +22,17 @@ struct slot {
 	char *name;
 	node_id node;
 	bool v1;
-	struct file_id id;	  /* as it was seen last */
-	struct branch *branch;	  /* NULL: not loaded */
+	/* Under the view's lock: */
+	struct file_id id;     /* as it was seen last */
+	struct branch *branch; /* NULL: not loaded */
+	bool gone;	       /* it is not in the tree any more */
+	/* Of who loads: */
 	int failed;		  /* why it cannot be loaded ... */
 	struct file_id failed_id; /* ... in that state */
-	bool seen;		  /* at the look that is under way */
-	bool gone;		  /* it is not in the tree any more */
-	bool let_go;		  /* likewise, and nothing of it is mapped */
-	bool stale;		  /* replaced, but there are edits: this was said */
+	/* Of who looks: */
+	bool seen;   /* at the look that is under way */
+	bool let_go; /* it is gone, and nothing of it is mapped */
+	bool stale;  /* replaced, but there are edits: this was said */
 };
 
 struct members {
@@ -37,14 +40,39 @@ struct members {
 	struct place place;
 	struct open_options options;
 	bool editable;
-	pthread_mutex_t lock; /* all below */
-	struct slot **slots;  /* by the object of their nodes; to be read under the view's lock */
+	pthread_mutex_t loading; /* one at a time, which may take long */
+	pthread_mutex_t lock;	 /* looking at the folder: all below */
+	struct slot **slots;	 /* by the object of their nodes; read under the view's lock too */
 	size_t n, capacity;
 	node_id latest; /* the link; or NODE_NONE */
 	struct file_id folder, state;
 	bool settled;	 /* whoever changes these changes their times too */
 	struct buf said; /* notes of the last look */
 };
+
+/* The slot of a member's node, its branch, and if it is gone. */
+static struct slot *look_up(struct members *m, const struct node *n, struct branch **ret_branch,
+			    bool *ret_gone)
+{
+	struct slot *s;
+
+	pthread_mutex_lock(&m->view->lock);
+	s = m->slots[n->object];
+	*ret_branch = s->branch;
+	*ret_gone = s->gone;
+	pthread_mutex_unlock(&m->view->lock);
+	return s;
+}
+
+static struct model *model_of(struct members *m, const struct slot *s)
+{
+	struct branch *b;
+
+	pthread_mutex_lock(&m->view->lock);
+	b = s->branch;
+	pthread_mutex_unlock(&m->view->lock);
+	return b ? b->model : NULL;
+}
 
 /* ---- the tree ---- */
 
@@ -69,7 +97,9 @@ static void hide_latest(struct members *m)
 static void hide(struct members *m, struct slot *s)
 {
 	tree_remove(m->view->tree, s->node);
+	pthread_mutex_lock(&m->view->lock);
 	s->gone = true;
+	pthread_mutex_unlock(&m->view->lock);
 }
 
 static int append(struct members *m, struct slot *s)
@@ -130,30 +160,6 @@ static bool is_base(struct model *m, const struct file_id *id)
 	return found;
 }
 
-/*
- * True if the slot still is, or is to stay, what shows the member that was found. Our own save
- * replaces files, too: while it goes on nothing can be said.
- */
-static bool is_same(struct members *m, struct slot *s, const struct member *found)
-{
-	struct model *model = s->branch ? s->branch->model : NULL;
-
-	if (file_id_equal(&s->id, &found->id) || (model && edits_saving(model)))
-		return true;
-	if (model && !is_base(model, &found->id)) {
-		if (!edits_unsaved(model))
-			return false;
-		if (!s->stale)
-			log_line("%s: replaced on disk, while there are edits of what it was",
-				 quote(span_str(s->name)));
-		s->stale = true;
-		return true;
-	}
-	set_id(m, s, &found->id);
-	s->stale = false;
-	return true;
-}
-
 /* What the index of a V2 member is now. False: it is not there. */
 static bool identify_member(const struct members *m, const struct slot *s, struct file_id *ret)
 {
@@ -165,6 +171,38 @@ static bool identify_member(const struct members *m, const struct slot *s, struc
 	    !S_ISREG(st.st_mode))
 		return false;
 	*ret = file_id_of(&st);
+	return true;
+}
+
+/*
+ * True if what was found is what was loaded. Our own save replaces files, too: while it goes on
+ * nothing can be said, and what was found may be older than its end.
+ */
+static bool is_loaded(const struct members *m, const struct slot *s, struct model *model,
+		      struct file_id *id)
+{
+	if (edits_saving(model) || is_base(model, id))
+		return true;
+	return !s->v1 && identify_member(m, s, id) && (is_base(model, id) || edits_saving(model));
+}
+
+/* True if the slot still is, or is to stay, what shows the member that was found. */
+static bool is_same(struct members *m, struct slot *s, const struct member *found)
+{
+	struct model *model = model_of(m, s);
+	struct file_id id = found->id;
+
+	if (model && !is_loaded(m, s, model, &id)) {
+		if (!edits_unsaved(model))
+			return false;
+		if (!s->stale)
+			log_line("%s: replaced on disk, while there are edits of what it was",
+				 quote(span_str(s->name)));
+		s->stale = true;
+		return true;
+	}
+	set_id(m, s, &id);
+	s->stale = false;
 	return true;
 }
 
@@ -233,11 +271,13 @@ static int apply(struct members *m, const struct collection *c)
 		r = show_found(m, &c->members[i]);
 	for (size_t i = 0; i < m->n && r == 0; i++) {
 		struct slot *s = m->slots[i];
+		struct model *model;
 
 		if (!s->seen && !s->gone)
 			r = show_unseen(m, s);
-		if (s->gone && s->branch && !s->let_go)
-			s->let_go = model_let_go(s->branch->model);
+		model = s->gone && !s->let_go ? model_of(m, s) : NULL;
+		if (model)
+			s->let_go = model_let_go(model);
 	}
 	if (r == 0)
 		r = show_latest(m, c);
@@ -310,14 +350,33 @@ static int open_member(const struct members *m, const struct slot *s, struct mod
 	return r;
 }
 
+static int show_branch(struct members *m, struct slot *s, struct model *model, struct error *err)
+{
+	struct branch *b;
+	int r = view_add_branch(m->view, model, s->node, &b);
+
+	if (r == -EMFILE)
+		error_set(err, r, "%d checkpoints were looked at, as many as one mount can show",
+			  BRANCHES_MAX);
+	if (r < 0)
+		return r;
+	view_note_lost_drafts(m->view, b);
+	pthread_mutex_lock(&m->view->lock);
+	s->branch = b;
+	pthread_mutex_unlock(&m->view->lock);
+	return 0;
+}
+
+/* The lock for loading is held. */
 static int load(struct members *m, struct slot *s)
 {
-	struct file_id now = s->id;
+	struct file_id now = {0};
 	struct recovery found;
 	struct error err = {""};
 	struct model *model;
 	int r;
 
+	/* A V1 checkpoint may be many files: it is not tried again. */
 	if (!s->v1)
 		identify_member(m, s, &now);
 	if (s->failed && file_id_equal(&now, &s->failed_id))
@@ -325,14 +384,8 @@ static int load(struct members *m, struct slot *s)
 	r = open_member(m, s, &model, &found, &err);
 	if (r == 0) {
 		open_model_report(model, s->name, &found);
-		r = view_add_branch(m->view, model, s->node, &s->branch);
-		if (r == -EMFILE)
-			error_set(&err, r,
-				  "%d checkpoints were looked at, as many as one mount can show",
-				  BRANCHES_MAX);
+		r = show_branch(m, s, model, &err);
 	}
-	if (r == 0)
-		view_note_lost_drafts(m->view, s->branch);
 	if (r == 0 || r == -ENOENT)
 		return r;
 	log_line("%s: %s", quote(span_str(s->name)), err.text[0] ? err.text : strerror(-r));
@@ -341,15 +394,30 @@ static int load(struct members *m, struct slot *s)
 	return s->failed;
 }
 
+static int look_into(struct members *m, const struct node *n)
+{
+	struct branch *b;
+	bool gone;
+	struct slot *s = look_up(m, n, &b, &gone);
+	int r;
+
+	if (b)
+		return 0;
+	pthread_mutex_lock(&m->loading);
+	look_up(m, n, &b, &gone);
+	r = b ? 0 : gone ? -ENOENT : load(m, s);
+	pthread_mutex_unlock(&m->loading);
+	return r;
+}
+
 int members_look(struct members *m, node_id id, const struct node *n)
 {
-	int r = 0;
+	int r;
 
+	if (id != NODE_ROOT)
+		return look_into(m, n);
 	pthread_mutex_lock(&m->lock);
-	if (id == NODE_ROOT)
-		r = look_again(m);
-	else if (!m->slots[n->object]->branch)
-		r = m->slots[n->object]->gone ? -ENOENT : load(m, m->slots[n->object]);
+	r = look_again(m);
 	pthread_mutex_unlock(&m->lock);
 	return r;
 }
@@ -426,6 +494,7 @@ int members_open(struct view *v, struct place *place, const struct open_options 
 		return -ENOMEM;
 	}
 	*m = (struct members){.view = v, .place = *place, .options = *options};
+	pthread_mutex_init(&m->loading, NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	v->members = m;
 	v->place = &m->place;
@@ -458,6 +527,7 @@ void members_free(struct members *m)
 	free(m->slots);
 	buf_release(&m->said);
 	place_release(&m->place);
+	pthread_mutex_destroy(&m->loading);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }

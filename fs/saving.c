@@ -118,8 +118,10 @@ int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct err
 
 		if (r < 0 && !worst)
 			worst = r;
-		if (r == 0 && b->model->edits)
-			revert_all(b, ret_changed, ret_n, &capacity);
+		if (r < 0 || !b->model->edits)
+			continue;
+		revert_all(b, ret_changed, ret_n, &capacity);
+		edits_tidy(b->model);
 	}
 	pthread_mutex_lock(&v->lock);
 	v->commit_failed = worst < 0;

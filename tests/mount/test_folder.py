@@ -385,6 +385,18 @@ def test_discard_is_for_all(training, m):
         wait_for_content(m.path / name / WEIGHT, training.contents[name])
 
 
+def test_what_was_replaced_is_shown_when_the_edits_are_dropped(training, m):
+    edit(m.path / 'ckpt-2' / WEIGHT)
+    training.write('ckpt-2', bytes(5000))
+    assert 'ckpt-2' in listed(m) and said(m, 'replaced on disk')
+    m.control('discard')
+    wait_until(lambda: m.status()['state'] == 'clean', 'the edits are dropped')
+    wait_for_content(m.path / 'ckpt-2' / WEIGHT, bytes(5000))
+    content = edit(m.path / 'ckpt-2' / WEIGHT)
+    m.commit()
+    assert cat(training.folder / 'ckpt-2', 'w') == content
+
+
 def test_edits_of_a_killed_daemon_are_pending_at_the_next_mount(training):
     with Mount(training.folder) as m:
         contents = {name: edit(m.path / name / WEIGHT) for name in ('ckpt-1', 'ckpt-3')}
