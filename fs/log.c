@@ -58,6 +58,13 @@ static void keep(const struct buf *stamped)
 	buf_drop_front(kept, newline ? (size_t)(newline - kept->p) + 1 : kept->n);
 }
 
+void log_clean(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((uint8_t)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
 void log_line(const char *format, ...)
 {
 	cleanup_buf struct buf stamped = {0};
@@ -67,6 +74,7 @@ void log_line(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	log_clean(line, strlen(line));
 	add_stamped(&stamped, line);
 	pthread_mutex_lock(&the_log.lock);
 	if (!stamped.failed)

@@ -6,10 +6,11 @@
 
 static void refuse(fuse_req_t req, fuse_ino_t parent, const char *what, const char *name)
 {
+	bool member = session_of(req)->view->members && parent == NODE_ROOT;
 	struct error err;
 
-	error_set(&err, -EPERM, "%s '%s': the set of tensors and documents cannot be changed yet",
-		  what, quote(span_str(name)));
+	error_set(&err, -EPERM, "%s '%s': the set of %s cannot be changed yet", what,
+		  quote(span_str(name)), member ? "checkpoints" : "tensors and documents");
 	reply_error(req, (node_id)parent, -EPERM, &err);
 }
 

@@ -64,6 +64,7 @@ static enum exit_code save_one(struct model *m, const struct commit_options *opt
 	code = r == 0 ? report(&line, m, &done) : report_failure(&line, m, r, &err);
 	if (r < 0 && !*ret_error)
 		*ret_error = r;
+	log_clean((char *)line.p, line.n);
 	log_line("%.*s", (int)line.n, line.p);
 	buf_add(out, buf_span(&line));
 	buf_add_u8(out, '\n');

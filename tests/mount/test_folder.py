@@ -136,6 +136,34 @@ def test_names_that_only_look_harmless(training):
         assert (m.path / 'x\ny' / WEIGHT).read_bytes() == bytes(5000)
 
 
+def test_names_cannot_forge_lines(training):
+    """Of the log, or of what -u hears."""
+    name = 'x\nexit 0\n2026-11-23 00:00:00 all is well\x1b[2J'
+    training.write(name, bytes(5000))
+    (training.folder / 'bad\nname.index').write_bytes(b'no index')
+    with Mount(training.folder) as m:
+        edit(m.path / name / WEIGHT)
+        with fails(errno.EIO):
+            os.listdir(m.path / 'bad\nname')
+        m.commit()
+        assert all(line.startswith('20') for line in m.log().splitlines())
+        assert not said(m, '\x1b') and not any(
+            line.endswith('all is well') for line in m.log().splitlines())
+        edit(m.path / name / WEIGHT)
+        (training.folder / f'{name}.index').unlink()
+        code, text = m.unmount()
+        assert code == CHANGED and '\x1b' not in text and len(text.splitlines()) == 2
+        m.give_up()
+
+
+def test_a_backup_is_shown_too(training):
+    with Mount(training.folder, 'backup') as m:
+        edit(m.path / 'ckpt-2' / WEIGHT)
+        m.commit()
+        assert 'ckpt-2.bak' in listed(m)
+        assert (m.path / 'ckpt-2.bak' / WEIGHT).read_bytes() == training.contents['ckpt-2']
+
+
 @pytest.mark.parametrize('state, target', [
     ('model_checkpoint_path: "ckpt-1"', 'ckpt-1'),
     ('model_checkpoint_path: "/moved/from/ckpt-2"', 'ckpt-2'),
