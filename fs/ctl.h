@@ -16,7 +16,7 @@ struct ctl_command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command; an exit code */
 };
 
-extern const struct ctl_command ctl_ls, ctl_cat, ctl_check, ctl_compact;
+extern const struct ctl_command ctl_ls, ctl_cat, ctl_info, ctl_check, ctl_compact;
 extern const struct ctl_command ctl_status, ctl_commit, ctl_discard, ctl_recover; /* ctl_edits.c */
 
 /* Says how the command is used. EXIT_USAGE. */
@@ -45,5 +45,8 @@ int ctl_each(const struct ctl_each *each);
  * could not be opened, which has been said; the exit code is then EXIT_NOT_MOUNTABLE.
  */
 struct view *ctl_open(const char *model);
+
+/* Has all checkpoints of a folder loaded. False: one cannot be, which has been said. */
+bool ctl_look_at_all(struct view *v);
 
 #endif

@@ -18,18 +18,6 @@ static void print_one(const struct view *v, const struct branch *b, size_t i, bo
 	putchar('\n');
 }
 
-/* Has all checkpoints of a folder loaded. False: one cannot be, which has been said. */
-static bool look_at_all(struct view *v)
-{
-	struct node n = {0};
-	bool all = true;
-	node_id id;
-
-	while (v->members && (id = tree_next(v->tree, NODE_ROOT, n.position, &n)))
-		all &= view_look(v, id) == 0;
-	return all;
-}
-
 static int run(int argc, char **argv)
 {
 	bool long_form = argc == 3 && strcmp(argv[1], "-l") == 0;
@@ -42,7 +30,7 @@ static int run(int argc, char **argv)
 	v = ctl_open(argv[argc - 1]);
 	if (!v)
 		return EXIT_NOT_MOUNTABLE;
-	all = look_at_all(v);
+	all = ctl_look_at_all(v);
 	for (size_t k = 0; (b = view_next_branch(v, &k));)
 		for (size_t i = 0; i < b->model->n_tensors; i++)
 			if (b->tensor_nodes[i])

@@ -7,7 +7,7 @@
 #include "fs/progress.h"
 
 static const struct ctl_command *const commands[] = {
-	&ctl_ls,     &ctl_cat,	   &ctl_check,	 &ctl_status,
+	&ctl_ls,     &ctl_cat,	   &ctl_info,	 &ctl_check,   &ctl_status,
 	&ctl_commit, &ctl_discard, &ctl_recover, &ctl_compact,
 };
 
@@ -39,6 +39,17 @@ struct view *ctl_open(const char *model)
 		return v;
 	say("weightctl: %s", err.text[0] ? err.text : strerror(-r));
 	return view_free(v);
+}
+
+bool ctl_look_at_all(struct view *v)
+{
+	struct node n = {0};
+	bool all = true;
+	node_id id;
+
+	while (v->members && (id = tree_next(v->tree, NODE_ROOT, n.position, &n)))
+		all &= view_look(v, id) == 0;
+	return all;
 }
 
 static void help(void)

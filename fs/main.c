@@ -5,6 +5,7 @@
  * not be. Only the child opens the model: the lock must name a process that lives.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -202,5 +203,7 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	/* What is large goes back to the system when it is freed; by default that ends in time. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	return o.unmount ? unmount(o.mountpoint, o.lazy) : mount_model(&o);
 }

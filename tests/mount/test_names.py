@@ -178,3 +178,10 @@ def test_what_follows_links_finds_every_tensor_again(copy_of):
         done = bash(f'cd {m.path} && find -L names -name kernel -type f -printf "%s %p\\n"')
         assert '200704 names/dense_1/kernel' in done.stdout.split('\n')
         assert done.stderr == ''
+
+
+def test_names_of_a_checkpoint_in_a_folder(copy_of):
+    with Mount(copy_of('train')) as m:
+        path = m.path / 'latest/names/net/dense/bias'
+        assert os.readlink(path) == '../../../variables/net/l1/bias'
+        assert path.read_bytes() == (m.path / 'ckpt-5/variables/net/l1/bias').read_bytes()
