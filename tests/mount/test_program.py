@@ -136,3 +136,38 @@ def test_help_and_version_are_on_stdout(program):
         done = program(option)
         assert (done.returncode, done.stderr) == (FINE, '')
         assert done.stdout.startswith('weight' if 'V' in option or 'v' in option else 'usage: ')
+
+
+# --------------------------------------------------------------------------------- weightctl info
+
+def info_of(model):
+    done = weightctl('info', model)
+    assert (done.returncode, done.stderr) == (FINE, '')
+    return [line.split(None, 1) if line[:1] == ' ' else [line[:22].strip(), line[22:].strip()]
+            for line in done.stdout.splitlines()], done.stdout
+
+
+def test_info_says_what_model_json_says(copy_of):
+    found, _ = info_of(copy_of('multi'))
+    assert ['kind', 'TensorFlow 1 SavedModel'] in found
+    assert ['signatures', 'both, serving_default'] in found
+    assert ['object based', 'no'] in found
+    assert ['object_graph.json', 'the keys are names, as TensorFlow 1 has them'] in found
+
+
+def test_info_counts_by_dtype(copy_of):
+    _, text = info_of(copy_of('mlp'))
+    table = [line.split() for line in text.partition('\n\n')[2].splitlines()]
+    assert table == [['dtype', 'tensors', 'elements', 'bytes'],
+                     ['float32', '23', '165155', '660620'], ['int64', '1', '1', '8']]
+
+
+def test_info_of_each_checkpoint_in_a_folder(copy_of):
+    _, text = info_of(copy_of('train'))
+    assert [line for line in text.splitlines() if line.endswith(':')] == [
+        'ckpt-3:', 'ckpt-4:', 'ckpt-5:']
+
+
+def test_info_of_a_model_without_tensors(copy_of):
+    _, text = info_of(copy_of('novars'))
+    assert 'tensors                0' in text and 'dtype' not in text
