@@ -1,7 +1,9 @@
 #include "codec/content.h"
 #include "codec/format.h"
 #include "codec/json.h"
+#include "codec/layers.h"
 #include "codec/model_json.h"
+#include "codec/names.h"
 #include "codec/shard.h"
 #include "codec/signature.h"
 #include "codec/stored.h"
@@ -117,9 +119,34 @@ static void look_at_tensor(struct model *m, struct tensor *t)
 	(void)content_close(c, false, NULL);
 }
 
+static int look_at_name(void *model, uint32_t tensor, struct span name)
+{
+	const struct model *m = model;
+
+	MUST(tensor < m->n_tensors && !m->tensors[tensor].hidden && name.n);
+	return 0;
+}
+
+static void look_at_layers(struct model *m)
+{
+	cleanup_layers struct layers l = {0};
+	struct error err = {0};
+
+	if (layers_read(m, &l, &err) < 0) {
+		MUST(err.text[0]);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++)
+		MUST(l.layers[i].name.n && l.layers[i].first + l.layers[i].n <= l.n_weights);
+	for (size_t i = 0; i < l.n_weights; i++)
+		MUST(look_at_name(m, l.weights[i].tensor, l.weights[i].name) == 0);
+}
+
 void look_at_model(struct model *m)
 {
 	look_at_documents(m);
+	MUST(model_names(m, look_at_name, m) == 0);
+	look_at_layers(m);
 	for (size_t i = 0; i < m->n_tensors && i < TENSORS_MAX; i++) {
 		look_at_tensor(m, &m->tensors[i]);
 		verify(m, &m->tensors[i]);

@@ -9,7 +9,8 @@ import struct
 
 import pytest
 
-from models import TARGETS, key_of, parse_tsv
+from make_broken import FLOAT, GRAPH, STRING, Model, message, number, strings_of
+from models import TARGETS, VALUE, key_of, parse_tsv
 from mounting import USAGE, Mount, assert_sound, bash, cat, fails, weightctl
 
 
@@ -185,3 +186,58 @@ def test_names_of_a_checkpoint_in_a_folder(copy_of):
         path = m.path / 'latest/names/net/dense/bias'
         assert os.readlink(path) == '../../../variables/net/l1/bias'
         assert path.read_bytes() == (m.path / 'ckpt-5/variables/net/l1/bias').read_bytes()
+
+
+# --------------------------------------------------------------------------------- names that we make
+
+HOSTILE = [b'..', b'.', b'/', b'//', b'/etc/passwd', b'../../up', b'a/../b', b'nul\0in', b'new\nline',
+           b'tab\tin', b'\xff\xfe', b'x.npy', b'x', b'x/y', b'x.d', b'x.d/z', b'%', b'%25', b'w.slots',
+           b'twice', b'twice', b'twice#2', b'twice', b'long' * 100, b'-rf', b' ']
+
+
+def write_named(folder, names):
+    """A TF2 checkpoint: variable i has the i-th name; its prefix."""
+    model = Model()
+    model.entries, model.shards = {}, [b'']
+    root = b''.join(message(1, number(1, i + 1) + message(2, b'v%d' % i))
+                    for i in range(len(names)))
+    graph = [root]
+    for i, name in enumerate(names):
+        key = b'v%06d' % i + VALUE.encode()
+        model.add(key, FLOAT, (), struct.pack('<f', i))
+        graph.append(message(2, message(1, b'VARIABLE_VALUE') + message(2, name) +
+                             message(3, key)))
+    model.add(GRAPH, STRING, (), *strings_of([b''.join(message(1, node) for node in graph)]))
+    model.write(folder / 'named')
+    return folder / 'named/model'
+
+
+def as_bytes(name):
+    return name.encode('utf-8', 'surrogateescape')
+
+
+def test_names_that_no_file_system_likes(tmp_path):
+    with Mount(write_named(tmp_path, HOSTILE)) as m:
+        found = {path: struct.unpack('<f', (m.path / 'names' / path).read_bytes())[0]
+                 for path in links_below(m.path / 'names') if not path.endswith('.npy')}
+        assert sorted(found.values()) == list(range(len(HOSTILE)))
+        for path, value in found.items():
+            name = as_bytes(own_name(path))
+            assert re.sub(b'#[34]$', b'', name) == HOSTILE[int(value)]
+        assert {path for path in found if path.startswith('twice')} == {
+            'twice', 'twice#2', 'twice#3', 'twice#4'}
+        assert (m.path / 'names/twice#2').read_bytes() == struct.pack('<f', 21)
+
+
+def test_a_name_too_long_to_be_shown_is_logged(tmp_path):
+    names = [b'a', b'b/' * 300 + b'deep', b'c' * 5000]
+    with Mount(write_named(tmp_path, names)) as m:
+        assert sorted(os.listdir(m.path / 'names')) == ['a', 'a.npy']
+        assert m.log().count('names/: no link to') == 2
+
+
+def test_tens_of_thousands_of_one_name(tmp_path):
+    with Mount(write_named(tmp_path, [b'same'] * 20000)) as m:
+        names = set(os.listdir(m.path / 'names'))
+        assert {f'same#{i}' for i in range(2, 20001)} <= names and 'same' in names
+        assert (m.path / 'names/same#20000').read_bytes() == struct.pack('<f', 19999)
