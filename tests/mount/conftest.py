@@ -1,7 +1,7 @@
 import pytest
 
-pytest.register_assert_rewrite('fixtures', 'models', 'mounting')
+pytest.register_assert_rewrite('fixtures', 'models', 'mounting', 'training')
 
-from fixtures import (beat, copy_of, fuse, large, large_tensors, mount,  # noqa: E402, F401
+from fixtures import (beat, copy_of, fuse, large, large_tensors, m, mount,  # noqa: E402, F401
                       no_reports, no_reports_of_a_module, plain, plain_contents,
-                      plain_original, root, small_disk)
+                      plain_original, root, small_disk, training)

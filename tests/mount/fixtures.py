@@ -8,6 +8,7 @@ import pytest
 
 from models import FLOAT, INT32, UINT8, Sparse, write_bundle
 from mounting import DATA, LIVE, Mount, reports, run
+from training import Run
 
 CI = os.environ.get('CI') == 'true'
 
@@ -133,3 +134,18 @@ def small_disk(tmp_path, root):
 
     yield mount
     run('umount', '-l', folder)
+
+
+@pytest.fixture
+def training(tmp_path):
+    """Three checkpoints, and what is in them."""
+    beside = Run(tmp_path / 'run')
+    beside.contents = {name: beside.save(name) for name in ('ckpt-1', 'ckpt-2', 'ckpt-3')}
+    return beside
+
+
+@pytest.fixture
+def m(training):
+    """Its folder, mounted."""
+    with Mount(training.folder) as mounted:
+        yield mounted
