@@ -17,7 +17,7 @@ from mounting import (CHANGED, DATA, NOT_MOUNTABLE, Mount, cat, edit, fails, run
 from training import WEIGHT, latest, listed, said
 
 
-# ------------------------------------------------------------------------------------- what is shown
+# ------------------------------------------------------------------------------------ what is shown
 
 @pytest.mark.parametrize('name, latest_one', [('train', 'ckpt-5'), ('estimator', 'model.ckpt-20'),
                                               ('mlp_weights', 'mlp')])
@@ -47,7 +47,8 @@ def test_v1_checkpoints_are_members_too(tmp_path):
         assert listed(m) == ['latest', 'sharded', 'v1.ckpt']
         assert latest(m) == 'sharded'
         for name in ('sharded', 'v1.ckpt'):
-            assert json.loads((m.path / name / 'model.json').read_text())['format'] == 'v1 checkpoint'
+            model = json.loads((m.path / name / 'model.json').read_text())
+            assert model['format'] == 'v1 checkpoint'
         variable = next(p for p in (m.path / 'sharded/variables').rglob('*') if p.is_file())
         with fails(errno.EROFS), open(variable, 'r+b'):
             pass
@@ -172,7 +173,7 @@ def test_a_damaged_checkpoint_that_is_mended_is_loaded(training):
         assert (m.path / 'ckpt-2' / WEIGHT).read_bytes() == training.contents['ckpt-2']
 
 
-# ------------------------------------------------------------------------------ beside a training run
+# ---------------------------------------------------------------------------- beside a training run
 
 def test_what_training_adds_and_removes_is_seen(training, m):
     assert not (m.path / 'ckpt-4').exists()

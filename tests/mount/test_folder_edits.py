@@ -290,7 +290,7 @@ def test_many_looks_at_once(training, m):
     assert {process.communicate()[0] for process in lists} == {b'w\n'}
 
 
-# ------------------------------------------------------------------------------------- without a mount
+# ---------------------------------------------------------------------------------- without a mount
 
 def test_ls_and_cat_take_the_name_of_the_checkpoint(training):
     done = weightctl('ls', training.folder)
