@@ -9,7 +9,11 @@
 #include "codec/pbwire.h"
 #include "codec/work.h"
 
-enum { JOURNAL_VERSION = 1 };
+enum {
+	JOURNAL_VERSION = 1,
+	LOCK_WAIT = 1500, /* milliseconds */
+	LOCK_PAUSE = 20,
+};
 
 int edits_init_unlocked(struct model *m)
 {
@@ -35,13 +39,23 @@ static int lock_work(struct model *m, struct error *err)
 	return r < 0 ? r : steal_fd(&fd);
 }
 
+static int lock_any(struct model *m, struct error *err)
+{
+	return m->output ? lock_work(m, err) : lock_model(m, err);
+}
+
 int edits_init(struct model *m, struct error *err)
 {
 	int fd, r = edits_init_unlocked(m);
 
 	if (r < 0 || !m->n_base)
 		return r;
-	fd = m->output ? lock_work(m, err) : lock_model(m, err);
+	fd = lock_any(m, err);
+	/* A daemon that was unmounted a moment ago may be saving still. */
+	for (unsigned waited = 0; fd == -EBUSY && waited < LOCK_WAIT; waited += LOCK_PAUSE) {
+		usleep(LOCK_PAUSE * 1000);
+		fd = lock_any(m, err);
+	}
 	if (fd >= 0)
 		m->edits->lockfd = fd;
 	return fd < 0 ? fd : 0;

@@ -1,13 +1,17 @@
 #include "codec/model.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "codec/collection.h"
+#include "codec/bundle.h"
 #include "codec/content.h"
 #include "codec/crc32c.h"
 #include "codec/edits.h"
 #include "codec/format.h"
 #include "codec/place.h"
+
+enum { TORN_SECONDS = 2, TORN_TRIES = 3 };
 
 static const struct format *const formats[] = {
 	&format_saved_model,
@@ -142,29 +146,61 @@ static int load(struct model *m, struct error *err)
 	return 0;
 }
 
-int model_open(const char *argument, struct model **ret, struct error *err)
+/* TensorFlow writes an index over in place: what was just read may be half of a save. */
+static bool may_be_torn(const struct model *m, int r)
+{
+	cleanup_buf struct buf name = {0};
+	struct stat st;
+
+	if ((r != -EBADMSG && r != -ESTALE) || !m->prefix)
+		return false;
+	bundle_index_name(m->prefix, &name);
+	return !name.failed && fstatat(m->place.rootfd, (const char *)name.p, &st, 0) == 0 &&
+	       st.st_mtim.tv_sec + TORN_SECONDS >= time(NULL);
+}
+
+/* folder: NULL, or that which argument is a name in. */
+static int open_once(const struct place *folder, const char *argument, struct model **ret,
+		     bool *ret_torn, struct error *err)
 {
 	cleanup_model struct model *m = model_new();
-	int r = m ? place_open(argument, &m->place, err) : -ENOMEM;
+	int r;
 
+	if (!m)
+		return -ENOMEM;
+	r = folder ? place_within(folder, argument, &m->place)
+		   : place_open(argument, &m->place, err);
 	if (r == 0)
 		r = load(m, err);
+	*ret_torn = may_be_torn(m, r);
 	if (r == 0)
 		*ret = steal_pointer(m);
 	return r;
 }
 
+static int open_settled(const struct place *folder, const char *argument, struct model **ret,
+			struct error *err)
+{
+	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+	bool torn = false;
+	int r = open_once(folder, argument, ret, &torn, err);
+
+	for (int i = 0; torn && i < TORN_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		r = open_once(folder, argument, ret, &torn, err);
+	}
+	return r;
+}
+
+int model_open(const char *argument, struct model **ret, struct error *err)
+{
+	return open_settled(NULL, argument, ret, err);
+}
+
 int model_open_within(const struct place *folder, const char *name, struct model **ret,
 		      struct error *err)
 {
-	cleanup_model struct model *m = model_new();
-	int r = m ? place_within(folder, name, &m->place) : -ENOMEM;
-
-	if (r == 0)
-		r = load(m, err);
-	if (r == 0)
-		*ret = steal_pointer(m);
-	return r;
+	return open_settled(folder, name, ret, err);
 }
 
 struct model *model_free(struct model *m)

@@ -27,8 +27,9 @@ static void check_writable(struct model *m)
 		 "the model's folder cannot be written");
 }
 
+/* *ret_stale: it was changed since it was loaded, by a daemon that has ended meanwhile. */
 static int prepare(struct model *m, const struct open_options *o, struct recovery *found,
-		   struct error *err)
+		   bool *ret_stale, struct error *err)
 {
 	int r = o->output ? output_choose(m, o->output, err) : 0;
 
@@ -42,6 +43,7 @@ static int prepare(struct model *m, const struct open_options *o, struct recover
 	if (o->folder && !edits_exist(m))
 		return edits_init_late(m);
 	r = edits_init(m, err);
+	*ret_stale = r == -ESTALE;
 	return r < 0 ? r : edits_recover(m, found, err);
 }
 
@@ -70,18 +72,24 @@ static int load_plain(const char *argument, const struct open_options *o, int wh
 int open_model(const char *argument, const struct open_options *options, struct model **ret,
 	       struct recovery *ret_found, struct error *err)
 {
-	struct recovery found = {0}, again;
+	enum { TRIES = 3 };
+	struct recovery found = {0};
 	cleanup_model struct model *m = NULL;
-	int r = load(argument, options, &m, err);
+	bool again = true;
+	int r = 0;
 
-	if (r == 0 && !options->read_only)
-		r = prepare(m, options, &found, err);
-	if (r == 0 && found.finished) {
-		/* What was decided is done; the model on disk is another one now. */
+	for (int i = 0; again && i < TRIES; i++) {
+		struct recovery now = {0};
+
+		again = false;
 		m = model_free(m);
 		r = load(argument, options, &m, err);
-		if (r == 0)
-			r = prepare(m, options, &again, err);
+		if (r == 0 && !options->read_only)
+			r = prepare(m, options, &now, &again, err);
+		/* What was decided is done; the model on disk is another one now. */
+		again |= r == 0 && now.finished;
+		if (!found.finished)
+			found = now;
 	}
 	if (r < 0 && r != -ENOMEM && m && options->folder) {
 		m = model_free(m);
