@@ -14,8 +14,9 @@ struct data_file {
 	int fd;
 	uint32_t number; /* N */
 	_Atomic unsigned refs;
-	uint64_t end;	    /* of the last region */
-	const uint8_t *map; /* all of the file, and more: for handing to the kernel */
+	_Atomic bool adrift; /* see file_sync() */
+	uint64_t end;	     /* of the last region */
+	const uint8_t *map;  /* all of the file, and more: for handing to the kernel */
 	uint64_t map_size;
 	struct data_file *older_map; /* maps that were too small, still in somebody's hands */
 };

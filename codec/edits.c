@@ -463,23 +463,49 @@ static int sync_locked(struct edits *e, struct error *err)
 
 	if (e->workfd < 0)
 		return 0;
-	if (fdatasync(e->data->fd) < 0)
-		return error_errno(err, "%s/data.%u", e->model->work_path, e->data->number);
+	r = file_sync(e->data->fd, &e->data->adrift);
+	if (r < 0)
+		return error_set(err, r, "%s/data.%u: %s", e->model->work_path, e->data->number,
+				 strerror(-r));
+	/* The record may be on disk before it is synced: then what it speaks of must be. */
+	if (!e->placed)
+		r = edits_place(e, err);
+	if (r < 0)
+		return r;
 	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
 	record.synced = &body;
 	r = append(e, &record, err);
 	return r < 0 ? r : edits_place(e, err);
 }
 
+static bool data_is_adrift(struct edits *e)
+{
+	bool adrift;
+
+	pthread_mutex_lock(&e->lock);
+	adrift = e->workfd >= 0 && e->data && e->data->adrift;
+	pthread_mutex_unlock(&e->lock);
+	return adrift;
+}
+
 int edits_sync(struct model *m, struct error *err)
 {
+	bool alone;
 	int r;
 
 	if (!m->edits)
 		return 0;
+	alone = data_is_adrift(m->edits);
+	if (alone)
+		pthread_rwlock_wrlock(&m->layout); /* nobody writes while all is written again */
 	pthread_mutex_lock(&m->edits->lock);
-	r = sync_locked(m->edits, err);
+	if (!alone && m->edits->data && m->edits->data->adrift)
+		r = error_set(err, -EIO, "%s: an earlier sync failed", m->work_path);
+	else
+		r = sync_locked(m->edits, err);
 	pthread_mutex_unlock(&m->edits->lock);
+	if (alone)
+		pthread_rwlock_unlock(&m->layout);
 	return r;
 }
 

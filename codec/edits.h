@@ -13,7 +13,10 @@
 #include "codec/model.h"
 #include "codec/region.h"
 
-/* Locks the model for editing; nothing is made on disk. Errors of lock_model(). */
+/*
+ * Locks the model for editing; nothing is made on disk. Waits a second or so for who has it. Errors
+ * of lock_model().
+ */
 int edits_init(struct model *m, struct error *err);
 /*
  * The same, but the lock comes with the first edit: for a model of which there may be many. Only

@@ -68,6 +68,47 @@ int write_at(int fd, const void *from, size_t n, uint64_t offset)
 	return 0;
 }
 
+/* Up to the next hole, or the end; 0 if there is nothing from here on. */
+static int next_data(int fd, off_t *at, off_t *end)
+{
+	*at = lseek(fd, *at, SEEK_DATA);
+	if (*at < 0)
+		return errno == ENXIO ? 0 : -errno;
+	*end = lseek(fd, *at, SEEK_HOLE);
+	return *end < 0 ? -errno : 1;
+}
+
+static int write_again(int fd)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *part = malloc(PART);
+	off_t at = 0, end = 0;
+	int r = part ? 0 : -ENOMEM;
+
+	while (r == 0 && (r = next_data(fd, &at, &end)) > 0)
+		for (r = 0; r == 0 && at < end;) {
+			size_t n = end - at < PART ? (size_t)(end - at) : PART;
+
+			r = read_at(fd, part, n, (uint64_t)at);
+			if (r == 0)
+				r = write_at(fd, part, n, (uint64_t)at);
+			at += (off_t)n;
+		}
+	return r;
+}
+
+int file_sync(int fd, _Atomic bool *adrift)
+{
+	int r = *adrift ? write_again(fd) : 0;
+
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	*adrift |= r < 0;
+	if (r == 0)
+		*adrift = false;
+	return r;
+}
+
 bool file_begins(int dirfd, const char *name, struct span magic)
 {
 	cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

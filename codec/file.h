@@ -46,6 +46,12 @@ int read_at(int fd, void *to, size_t n, uint64_t offset);
 int write_at(int fd, const void *from, size_t n, uint64_t offset);
 /* True if the file begins so, or ends before it could: it was being written. Follows no link. */
 bool file_begins(int dirfd, const char *name, struct span magic);
+/*
+ * fsync. What one that failed did not write the next one does not try again, for the kernel holds
+ * it for written: *adrift is set then, and next time all of the file is written again first. Nobody
+ * else writes to it meanwhile.
+ */
+int file_sync(int fd, _Atomic bool *adrift);
 /* fsync of the folder that dirfd names, or of the folder `path` below it (NULL: itself). */
 int sync_folder(int dirfd, const char *path, struct error *err);
 /* The folder part of a relative path ("variables" of "variables/x"), "." if there is none. */

@@ -166,7 +166,9 @@ int journal_append(struct journal *j, const Weightfs__Record *record, struct err
 
 int journal_sync(struct journal *j, struct error *err)
 {
-	if (fsync(j->fd) < 0)
-		return error_errno(err, "journal");
+	int r = file_sync(j->fd, &j->adrift);
+
+	if (r < 0)
+		return error_set(err, r, "journal: %s", strerror(-r));
 	return sync_folder(j->workfd, NULL, err);
 }

@@ -21,10 +21,11 @@ extern const struct span journal_magic;
 
 struct journal {
 	int fd;
-	int workfd;   /* the folder it stands in; not owned */
-	uint64_t end; /* of the last whole frame */
-	bool torn;    /* something stands behind the end: the first append cuts it off */
-	bool broken;  /* a torn append could not be taken back: nothing can be added */
+	int workfd;	     /* the folder it stands in; not owned */
+	uint64_t end;	     /* of the last whole frame */
+	bool torn;	     /* something stands behind the end: the first append cuts it off */
+	_Atomic bool adrift; /* see file_sync() */
+	bool broken;	     /* a torn append could not be taken back: nothing can be added */
 	struct buf frame;
 };
 

@@ -28,6 +28,9 @@ static int finish(struct replay *p)
 	r = intent ? intent_read(intent, &s, p->err) : -EBADMSG;
 	steps.step = s.steps;
 	steps.n = s.n_steps;
+	/* It may have been killed before the record was durable; what follows from it would be. */
+	if (r == 0)
+		r = journal_sync(&p->edits->journal, p->err);
 	if (r == 0)
 		r = steps_run(&steps, p->err);
 	stage_release(&s);
@@ -117,6 +120,10 @@ static int recover(struct replay *p, struct recovery *found)
 		r = finish(p);
 		found->finished = r == 0;
 		return r == -ESTALE ? foreign(p) : r;
+	}
+	if (p->foreign && !p->believed) { /* nothing was ever synced, and the power was cut */
+		found->lost = true;
+		return edits_remove(e->model, p->err);
 	}
 	if (p->foreign)
 		return foreign(p);

@@ -18,7 +18,7 @@ static struct slot *slot_of(struct replay *p, uint32_t id)
 	return id < p->n_slots && p->slots[id].region ? &p->slots[id] : NULL;
 }
 
-static int take_begin(struct replay *p, const Weightfs__Begin *b)
+static void take_begin(struct replay *p, const Weightfs__Begin *b)
 {
 	const struct model *m = p->edits->model;
 
@@ -30,7 +30,6 @@ static int take_begin(struct replay *p, const Weightfs__Begin *b)
 			     f->content->size != m->base[i].id.size ||
 			     f->content->crc32c != m->base[i].crc;
 	}
-	return 0;
 }
 
 /* The data file of that number; regions of one journal are nearly always in one. */
@@ -144,7 +143,6 @@ static void keep_record(struct buf *to, const ProtobufCMessage *body)
 static int take_record(struct replay *p, const Weightfs__Record *record)
 {
 	switch (record->kind_case) {
-	case WEIGHTFS__RECORD__KIND_BEGIN: return take_begin(p, record->begin);
 	case WEIGHTFS__RECORD__KIND_REGION: return take_region(p, record->region);
 	case WEIGHTFS__RECORD__KIND_BLOCKS: return take_blocks(p, record->blocks);
 	case WEIGHTFS__RECORD__KIND_ACCEPT: return take_accept(p, record->accept);
@@ -153,7 +151,7 @@ static int take_record(struct replay *p, const Weightfs__Record *record)
 		keep_record(&p->intent, &record->intent->base);
 		return buf_error(&p->intent);
 	case WEIGHTFS__RECORD__KIND_ABORT: buf_reset(&p->intent); return 0;
-	default: return 0; /* boot, synced, stage: survey() has seen them */
+	default: return 0; /* begin, boot, synced, stage: survey() has seen them */
 	}
 }
 
@@ -174,6 +172,7 @@ static int survey_record(struct replay *p, const Weightfs__Record *record, size_
 	switch (record->kind_case) {
 	case WEIGHTFS__RECORD__KIND_BEGIN:
 		p->this_boot = span_is(pb_span(record->begin->boot_id), now.text);
+		take_begin(p, record->begin);
 		return 0;
 	case WEIGHTFS__RECORD__KIND_BOOT:
 		p->this_boot = span_is(pb_span(record->boot->boot_id), now.text);

@@ -203,8 +203,8 @@ static int seal_data(struct saver *s, uint32_t shard, const char *like)
 	snprintf(name, sizeof(name), "data.%u", d->number);
 	r = punch_gaps(s, shard);
 	stage_dress(s->stage, d->fd, like);
-	if (r == 0 && fsync(d->fd) < 0)
-		r = -errno;
+	if (r == 0)
+		r = file_sync(d->fd, &d->adrift);
 	if (r < 0)
 		return error_set(s->err, r, "%s/%s: %s", s->m->work_path, name, strerror(-r));
 	r = stage_link(s->stage, s->m->edits->workfd, name, &f, s->err);

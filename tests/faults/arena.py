@@ -99,6 +99,7 @@ class Arena:
         folder = os.path.dirname(self.kind.prefix)
         prefix = os.path.basename(self.kind.prefix)
         mine = {f'{folder}/{name.replace("PREFIX", prefix)}' for name in models.MINE}
+        mine |= {f'elsewhere/{name}' for name in models.MINE_ELSEWHERE}
         if self.kind.name == 'crowd':
             mine = names
         modes = {os.stat(f'{self.run}/{name}').st_mode for name in model}

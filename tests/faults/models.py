@@ -23,8 +23,11 @@ LINKED = 1 << 20  # a file of that size is linked into the arena: no commit writ
 
 # Names that a careless sweep would take for ours. PREFIX stands for the checkpoint's.
 MINE = ('PREFIX.data-00000-of-00007.mine', 'PREFIX.data-00003-of-00009', 'PREFIX.tempstate123',
-        'PREFIX_temp/part-00000', 'PREFIX.weightfs.txt', 'PREFIX.bak.txt', 'stage.0', 'data.0',
-        'journal', 'journal.new')
+        'PREFIX_temp/part-00000', 'PREFIX.weightfs.txt', 'PREFIX.weightfs.old/data.0',
+        'PREFIX.bak.txt', 'PREFIX.data-00000-of-00002.bak', 'PREFIX.data-00000-of-00002x',
+        'PREFIX2.data-00000-of-00002', 'stage.0', 'stage.new', 'data.0', 'journal', 'journal.new')
+# ... and in a folder that is given as -o workdir.
+MINE_ELSEWHERE = ('notes.txt', 'data.csv', 'data.7', 'stage.0', 'stage.txt', 'journal.old')
 
 
 class Kind:
@@ -99,6 +102,8 @@ def make_model(kind, folder):
     elif kind.name != 'saved':
         write_bundle(prefix, [tensors], 65 if 'large' in kind.name else 0)
     add_mine(prefix)
+    for name in MINE_ELSEWHERE:
+        add_file(folder / 'elsewhere' / name)
     if kind.name == 'crowd':
         for name in ('00000-of-00002', '00001-of-00003'):
             Path(f'{prefix}.data-{name}').write_text('another save, or a part of it')
@@ -106,9 +111,12 @@ def make_model(kind, folder):
 
 def add_mine(prefix):
     for name in MINE:
-        path = prefix.parent / name.replace('PREFIX', prefix.name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f'{name}: not yours\n')
+        add_file(prefix.parent / name.replace('PREFIX', prefix.name))
+
+
+def add_file(path):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'{path.name}: not yours\n')
 
 
 def copy_tree(source, target):
