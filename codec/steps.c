@@ -8,12 +8,24 @@
 
 static const uint64_t replaced_max = (uint64_t)2 << 30; /* bytes of a file that is replaced */
 
+/*
+ * An exchange changes two folders, and not every file system makes both durable at once. Where the
+ * new file goes is synced first: in between it has two names, and the old one has none.
+ */
 static int sync_both(const struct steps *s, const char *name, struct error *err)
 {
 	char folder[4096];
 	int r = sync_folder(s->rootfd, folder_of(name, folder, sizeof(folder)), err);
 
 	return r < 0 ? r : sync_folder(s->workfd, NULL, err);
+}
+
+static int sync_undone(const struct steps *s, const char *name, struct error *err)
+{
+	char folder[4096];
+	int r = sync_folder(s->workfd, NULL, err);
+
+	return r < 0 ? r : sync_folder(s->rootfd, folder_of(name, folder, sizeof(folder)), err);
 }
 
 /* What the file holds now; a missing one is empty. */
@@ -137,8 +149,10 @@ static int run_place(struct steps *s, const struct step *step, struct error *err
 	int r;
 
 	/* rename(2) between two names of one file does nothing: there is nothing to do, then. */
-	if (there.ino == step->inode || ours.ino != step->inode)
+	if (there.ino == step->inode)
 		return 0;
+	if (ours.ino != step->inode)
+		return error_set(err, -ESTALE, "%s: what should go there is gone", step->name);
 	r = there.ino ? exchange(s, step) : -ENOENT;
 	if (r < 0) {
 		s->final |= there.ino != 0;
@@ -204,7 +218,7 @@ static int undo_one(struct steps *s, const struct step *step, struct error *err)
 	else
 		r = renameat(s->rootfd, step->name, s->workfd, step->staged) < 0 ? -errno : 0;
 	return r < 0 ? error_set(err, r, "%s: %s", step->name, strerror(-r))
-		     : sync_both(s, step->name, err);
+		     : sync_undone(s, step->name, err);
 }
 
 int steps_undo(struct steps *s, struct error *err)
