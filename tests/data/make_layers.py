@@ -6,7 +6,7 @@
 Runs with tf_keras, or with the Keras 2 of TensorFlow 2.15, which made tests/data/layers (with
 NAME: blocks). Each model is DIR/NAME (a SavedModel; with arguments only these) and DIR/NAME.w
 (weights). DIR/layers.json says what Keras says, in the order of model.layers and get_weights():
-{NAME: {"layers": [[NAME, [SHA256]]], "weights": [SHA256]}}.
+{NAME: {"layers": [[NAME, [SHA256]]], "weights": [SHA256], "to_json": model.to_json() or null}}.
 """
 
 import hashlib
@@ -258,7 +258,15 @@ def randomize(model):
 def describe(model):
     return {'layers': [[layer.name, [digest(value) for value in layer.get_weights()]]
                        for layer in model.layers],
-            'weights': [digest(value) for value in model.get_weights()]}
+            'weights': [digest(value) for value in model.get_weights()],
+            'to_json': to_json(model)}
+
+
+def to_json(model):
+    try:
+        return model.to_json()
+    except NotImplementedError:  # a subclassed one need not have a config
+        return None
 
 
 def main(out, *names):
