@@ -77,6 +77,14 @@ def module_values(path, names):
     return {name: plain(getattr(module, name)) for name in names}
 
 
+def module_variables(path):
+    """All variables that tf.saved_model.load() makes, wherever they hang."""
+    from tensorflow.python.checkpoint.graph_view import ObjectGraphView
+    module = tf.saved_model.load(path)  # a view does not keep it alive
+    nodes = ObjectGraphView(module).breadth_first_traversal()[0]
+    return [plain(node) for node in nodes if isinstance(node, tf.Variable)]
+
+
 def module_call(path, signature, inputs):
     module = tf.saved_model.load(path)
     outputs = module.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})

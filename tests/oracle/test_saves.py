@@ -220,6 +220,18 @@ def test_a_large_model_recovered_saved_elsewhere_and_put_back(huge, tensorflow, 
 
 # --------------------------------------------------------------------------------------- programs
 
+@pytest.mark.parametrize('model', ['mlp', 'nested', 'vocab', 'keras3'])
+def test_all_variables_that_a_saved_model_restores(copy_of, tensorflow, model):
+    path = copy_of(model)
+    with Mount(path) as m:
+        edited = edit_some(seeded(model), m, share=1)
+    found = [content for _, _, content in tensorflow.module_variables(str(path))]
+    own = {name: value for name, value in edited.items()
+           if 'optimizer' not in name.lower() and 'save_counter' not in name}
+    assert len(own) >= 2
+    assert set(own.values()) <= set(found) <= set(edited.values())
+
+
 def test_keras_loads_a_model_from_each_place(copy_of, tensorflow, tmp_path):
     """load_model() of the model, of its backup, and of one saved elsewhere."""
     model, kernels = copy_of('mlp'), {}
