@@ -24,6 +24,8 @@ static inline struct handle *open_handle(const struct fuse_file_info *fi)
 	return open_file(fi)->handle;
 }
 
+/* The files that are open for writing, each once; to be freed. NULL without memory, or if none. */
+node_id *files_for_writing(struct session *s, size_t *ret_n);
 /* The session is over, and nobody will release what is still open: all of it is closed. */
 void close_all_files(struct session *s);
 

@@ -98,14 +98,37 @@ static void raise_readahead(const struct session *s)
 	fclose(f);
 }
 
-void session_collect(const struct session *s)
+/* fsync(2) alone waits until each page has come to us, or to who has put it aside. */
+static void collect_file(const struct session *s, node_id id)
+{
+	cleanup_buf struct buf path = {0};
+	cleanup_fd int fd = -1;
+
+	buf_printf(&path, "%s/", s->mountpoint);
+	view_path(s->view, id, &path);
+	buf_add_u8(&path, 0);
+	fd = path.failed ? -1 : open((const char *)path.p, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
+/*
+ * syncfs(2) has all pages written at once, and does not wait for those of a FUSE. Behind a lazy
+ * unmount lies another file system, which is none of our business.
+ */
+void session_collect(struct session *s)
 {
 	cleanup_fd int fd = open(s->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_free node_id *nodes = NULL;
 	struct statfs st;
+	size_t n;
 
-	/* Behind a lazy unmount lies another file system, which is none of our business. */
-	if (fd >= 0 && fstatfs(fd, &st) == 0 && st.f_type == FUSE_SUPER_MAGIC)
-		syncfs(fd);
+	if (fd < 0 || fstatfs(fd, &st) < 0 || st.f_type != FUSE_SUPER_MAGIC)
+		return;
+	syncfs(fd);
+	nodes = files_for_writing(s, &n);
+	for (size_t i = 0; i < n; i++)
+		collect_file(s, nodes[i]);
 }
 
 /* ---- signals ---- */

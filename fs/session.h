@@ -45,7 +45,7 @@ int session_run(struct session *s, void (*ready)(void));
  * Has the kernel write out the pages that are dirty in somebody's map: they come as WRITEs, which
  * the workers answer, so it must be none of them that calls this, and edits must pass.
  */
-void session_collect(const struct session *s);
+void session_collect(struct session *s);
 
 /* What the options of the mount say of a save. */
 static inline struct commit_options session_commit_options(const struct session *s)

@@ -192,6 +192,7 @@ def test_open_files_and_maps_of_both_views_stay_valid(plain, plain_contents):
         for i in range(4):
             part = bytes([i + 1]) * 3000
             os.pwrite(raw.fileno(), part, 3000 * i)
+            os.fsync(raw.fileno())  # the other view hears of it by then
             expected[3000 * i:3000 * i + 3000] = part
             assert view[head:] == os.pread(npy.fileno(), 20000, head) == expected
             m.commit()
