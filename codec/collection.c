@@ -45,7 +45,7 @@ bool collection_probe(const struct place *place)
 struct scan {
 	const struct place *place;
 	struct collection *c;
-	size_t capacity, edited_capacity;
+	size_t capacity, work_capacity;
 };
 
 static int add_member(struct scan *s, struct span name, const struct stat *st, bool v1)
@@ -62,25 +62,21 @@ static int add_member(struct scan *s, struct span name, const struct stat *st, b
 	return 0;
 }
 
-/* A work folder counts by its journal; without one nothing is pending. */
-static int add_edited(struct scan *s, struct span prefix, const char *folder)
+static int add_work(struct scan *s, struct span prefix, const char *folder)
 {
 	struct collection *c = s->c;
+	struct leftover *grown = vector_grow(c->work, c->n_work, &s->work_capacity, sizeof(*grown));
+	struct span copy = arena_copy(&c->arena, prefix);
 	cleanup_buf struct buf path = {0};
-	const char **grown;
-	struct span copy;
+	bool edits;
 
-	buf_printf(&path, "%s/journal%c", folder, 0);
-	if (!path.failed &&
-	    faccessat(s->place->rootfd, (const char *)path.p, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	grown = vector_grow(c->edited, c->n_edited, &s->edited_capacity, sizeof(*grown));
-	copy = arena_copy(&c->arena, prefix);
 	if (grown)
-		c->edited = grown;
-	if (!grown || !copy.p)
+		c->work = grown;
+	buf_printf(&path, "%s/journal%c", folder, 0);
+	if (!grown || !copy.p || path.failed)
 		return -ENOMEM;
-	grown[c->n_edited++] = (const char *)copy.p;
+	edits = faccessat(s->place->rootfd, (const char *)path.p, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	grown[c->n_work++] = (struct leftover){(const char *)copy.p, edits};
 	return 0;
 }
 
@@ -124,7 +120,7 @@ static int look_at(struct scan *s, const struct dirent *entry)
 	if (name[0] == '.')
 		return 0;
 	if (span_ends(all, span_str(work)))
-		return add_edited(s, span_first(all, all.n - strlen(work)), name);
+		return add_work(s, span_first(all, all.n - strlen(work)), name);
 	if (entry->d_type == DT_DIR || (!n && entry->d_type == DT_LNK) ||
 	    fstatat(s->place->rootfd, name, &st, n ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
@@ -249,7 +245,7 @@ int collection_scan(const struct place *place, struct collection *ret, struct er
 void collection_release(struct collection *c)
 {
 	free(c->members);
-	free(c->edited);
+	free(c->work);
 	buf_release(&c->notes);
 	arena_release(&c->arena);
 	*c = (struct collection){0};

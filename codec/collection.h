@@ -17,6 +17,12 @@ struct member {
 	struct file_id id; /* of the index; of V1, of its only or first file */
 };
 
+/* A work folder, of a member or not. */
+struct leftover {
+	const char *name; /* the prefix */
+	bool edits;	  /* there is a journal; or it is what a killed daemon did not remove */
+};
+
 struct collection {
 	struct member *members; /* by name, numbers in it by value: ckpt-9, ckpt-10 */
 	size_t n;
@@ -27,8 +33,8 @@ struct collection {
 	 */
 	const char *latest;
 	struct file_id state; /* of the file `checkpoint`; ino 0: there is none */
-	const char **edited;  /* prefixes of work folders with a journal, of members or not */
-	size_t n_edited;
+	struct leftover *work;
+	size_t n_work;
 	struct buf notes; /* what is wrong with the file `checkpoint`, one line, or nothing */
 	struct arena arena;
 };

@@ -20,7 +20,7 @@
 int edits_init(struct model *m, struct error *err);
 /*
  * The same, but the lock comes with the first edit: for a model of which there may be many. Only
- * where edits_exist() says that nothing was left behind.
+ * where there is no work folder: nothing was left behind.
  */
 int edits_init_late(struct model *m);
 /*

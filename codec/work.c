@@ -78,6 +78,11 @@ int work_stage(struct model *m, int workfd, struct error *err)
 	return steal_fd(&fd);
 }
 
+bool work_exists(const struct model *m)
+{
+	return faccessat(m->place.rootfd, m->work, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool work_has_journal(const struct model *m, bool chosen)
 {
 	cleanup_buf struct buf path = {0};

@@ -30,6 +30,8 @@ int work_stage(struct model *m, int workfd, struct error *err);
  * usual folder says, or in the usual folder.
  */
 int work_check_place(const struct model *m, struct error *err);
+/* True if there is a folder, whatever is in it, in the place where it usually is. */
+bool work_exists(const struct model *m);
 /* True if there is a journal, in the place that the user chose or in the usual one. */
 bool work_has_journal(const struct model *m, bool chosen);
 /* fsync of what holds the work folder, and the one in which a commit stages. */

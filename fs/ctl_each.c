@@ -51,10 +51,14 @@ static int run_edited(const struct ctl_each *each, const struct place *folder,
 		      const struct collection *c)
 {
 	int code = EXIT_FINE;
+	size_t n = 0;
 
-	for (size_t i = 0; i < c->n_edited; i++) {
-		const char *name = c->edited[i];
+	for (size_t i = 0; i < c->n_work; i++) {
+		const char *name = c->work[i].name;
 
+		if (!c->work[i].edits)
+			continue;
+		n++;
 		if (collection_find(c, name))
 			code = exit_worse(code, run_one(each, folder, name));
 		else
@@ -62,7 +66,7 @@ static int run_edited(const struct ctl_each *each, const struct place *folder,
 			    "remove it if they are not needed",
 			    folder->root, quote(span_str(name)));
 	}
-	if (!c->n_edited)
+	if (!n)
 		fprintf(each->heading, "no checkpoint of %s has edits\n", folder->root);
 	return code;
 }

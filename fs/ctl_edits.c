@@ -49,8 +49,11 @@ static int ask_daemon(const char *mount, const char *command)
 }
 
 /* Carries a command out for the checkpoints of a folder that have edits. */
-static int for_each(char **argv, FILE *heading, int (*run)(int argc, char **argv))
+static int for_each(const char *name, const char *folder, FILE *heading,
+		    int (*run)(int argc, char **argv))
 {
+	char *argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)folder, NULL};
+
 	return ctl_each(&(struct ctl_each){.argc = 2,
 					   .argv = argv,
 					   .model = 1,
@@ -138,8 +141,8 @@ static int run_status(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_status);
 	mount = mount_of(&argument, &found);
-	if (!mount && ctl_is_folder(argv[1]))
-		return for_each(argv, stdout, run_status);
+	if (!mount && ctl_is_folder(argument))
+		return for_each(argv[0], argument, stdout, run_status);
 	return mount ? status_of_mount(mount) : status_of_model(argument);
 }
 
@@ -205,8 +208,8 @@ static int run_commit(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_commit);
 	mount = mount_of(&argument, &found);
-	if (!mount && ctl_is_folder(argv[1]))
-		return for_each(argv, stderr, run_commit);
+	if (!mount && ctl_is_folder(argument))
+		return for_each(argv[0], argument, stderr, run_commit);
 	return mount ? ask_daemon(mount, "save") : save_model(argument, &options);
 }
 
@@ -227,7 +230,7 @@ static int run_recover(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_recover);
 	if (ctl_is_folder(argv[1]))
-		return for_each(argv, stderr, run_recover);
+		return for_each(argv[0], argv[1], stderr, run_recover);
 	r = open_model(argv[1], &(struct open_options){0}, &m, &found, &err);
 	if (r < 0)
 		return ctl_failed(r, &err);
@@ -278,8 +281,8 @@ static int run_discard(int argc, char **argv)
 	if (argc != 2)
 		return ctl_usage(&ctl_discard);
 	mount = mount_of(&argument, &found);
-	if (!mount && ctl_is_folder(argv[1]))
-		return for_each(argv, stderr, run_discard);
+	if (!mount && ctl_is_folder(argument))
+		return for_each(argv[0], argument, stderr, run_discard);
 	return mount ? ask_daemon(mount, "discard") : discard_of_model(argument);
 }
 

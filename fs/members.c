@@ -439,12 +439,9 @@ bool members_can_be_edited(const struct members *m)
 
 /* ---- the beginning and the end ---- */
 
-/* What an earlier mount left behind is taken up before anything is shown. */
-static int take_up(struct members *m, const char *name)
+static void say_left(const struct members *m, const char *name, bool gone)
 {
-	struct slot *s = slot_of(m, name);
-
-	if (!s)
+	if (gone)
 		log_line("edits are pending in %s/%s.weightfs, but the checkpoint is gone: remove "
 			 "that folder if they are not needed",
 			 m->place.root, quote(span_str(name)));
@@ -452,6 +449,15 @@ static int take_up(struct members *m, const char *name)
 		log_line("edits of '%s' are pending; what is shown is the checkpoint as it is on "
 			 "disk",
 			 quote(span_str(name)));
+}
+
+/* What an earlier mount left behind is taken up, or cleared away, before anything is shown. */
+static int take_up(struct members *m, const struct leftover *left)
+{
+	struct slot *s = slot_of(m, left->name);
+
+	if (left->edits)
+		say_left(m, left->name, !s);
 	return s && m->editable && load(m, s) == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -468,8 +474,8 @@ static int show_first(struct members *m, struct error *err)
 				 "PREFIX.index",
 				 m->place.root);
 	r = apply(m, &c);
-	for (size_t i = 0; i < c.n_edited && r == 0; i++)
-		r = take_up(m, c.edited[i]);
+	for (size_t i = 0; i < c.n_work && r == 0; i++)
+		r = take_up(m, &c.work[i]);
 	return r;
 }
 

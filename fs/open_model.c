@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "codec/output.h"
+#include "codec/work.h"
 #include "fs/log.h"
 
 /* Renames happen in the folder of the index and in the model's own. */
@@ -40,7 +41,7 @@ static int prepare(struct model *m, const struct open_options *o, struct recover
 	check_writable(m);
 	if (m->read_only)
 		return 0;
-	if (o->folder && !edits_exist(m))
+	if (o->folder && !work_exists(m))
 		return edits_init_late(m);
 	r = edits_init(m, err);
 	*ret_stale = r == -ESTALE;

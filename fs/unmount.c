@@ -189,9 +189,10 @@ static int find_edits_of_members(const struct place *place, struct buf *out, str
 	cleanup_collection struct collection c = {0};
 	int r = collection_scan(place, &c, err);
 
-	for (size_t i = 0; i < c.n_edited; i++)
-		buf_printf(out, "%s%s/%s.weightfs", i ? ", " : "", place->root,
-			   quote(span_str(c.edited[i])));
+	for (size_t i = 0; i < c.n_work; i++)
+		if (c.work[i].edits)
+			buf_printf(out, "%s%s/%s.weightfs", out->n ? ", " : "", place->root,
+				   quote(span_str(c.work[i].name)));
 	return r;
 }
 

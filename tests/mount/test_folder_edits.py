@@ -344,6 +344,31 @@ def test_commit_of_all(edited):
     assert 'has edits' in weightctl('commit', edited.folder).stderr
 
 
+def test_what_a_killed_daemon_did_not_remove_goes(training):
+    for name in ('ckpt-1', 'gone'):
+        (training.folder / f'{name}.weightfs').mkdir(mode=0o700)
+        (training.folder / f'{name}.weightfs/data.0').write_bytes(b'nothing')
+    with Mount(training.folder) as m:
+        assert m.said == '' and m.pending() == set()
+        assert not (training.folder / 'ckpt-1.weightfs').exists()
+        content = edit(m.path / 'ckpt-1' / WEIGHT)
+        m.commit()
+        shutil.rmtree(training.folder / 'gone.weightfs')
+    assert cat(training.folder / 'ckpt-1', 'w') == content
+
+
+def test_a_dead_mount_stands_for_its_folder(training):
+    with Mount(training.folder) as m:
+        contents = {name: edit(m.path / name / WEIGHT) for name in ('ckpt-1', 'ckpt-2')}
+        m.kill()
+        done = weightctl('status', m.path)
+        assert [line for line in done.stdout.splitlines() if line.endswith(':')] == [
+            'ckpt-1:', 'ckpt-2:']
+        assert weightctl('commit', m.path).returncode == FINE
+        m.detach()
+    assert {name: cat(training.folder / name, 'w') for name in contents} == contents
+
+
 def test_recover_keeps_the_edits_of_all(edited):
     done = weightctl('recover', edited.folder)
     assert done.returncode == FINE
