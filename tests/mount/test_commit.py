@@ -1,6 +1,7 @@
 """Writing back: what changes on disk, what does not, and what is said."""
 
 import errno
+import itertools
 import os
 import random
 import shutil
@@ -15,9 +16,11 @@ from mounting import (CHANGED, FINE, SAVE_FAILED, WAYS_TO_END, Mount, assert_sou
 
 # --------------------------------------------------------------------------------- nothing edited
 
-def looked_at(m, target):
-    """Of a model of thousands of tensors one of its trees is enough."""
-    return m.path if len(target.tensors) < 1000 else m.file('')
+def looked_at(m):
+    """All there is; of a model of thousands of tensors a part of one of its trees."""
+    if len((m.path / 'tensors.tsv').read_bytes()) < 100_000:
+        return m.path.rglob('*')
+    return itertools.islice(m.file('').rglob('*'), 5000)
 
 
 @pytest.mark.parametrize('target', TARGETS, ids=repr)
@@ -26,7 +29,7 @@ def test_a_model_that_was_only_read_is_not_touched(copy_of, target):
     folder = model if target.saved_model else model.parent
     before = snapshot(folder)
     with Mount(model) as m:
-        for path in looked_at(m, target).rglob('*'):
+        for path in looked_at(m):
             if path.is_file() and path.name != 'control':
                 path.read_bytes()
         assert m.unmount() == (FINE, '')

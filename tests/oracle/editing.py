@@ -86,9 +86,10 @@ def write(rng, m, row, way, value):
 
 
 def edit_some(rng, m, way='mixed', share=0.5):
-    """Gives about that share of the tensors new values: name -> value."""
-    edited = {}
-    for name, row in rows_of(m).items():
+    """Gives about that share of the tensors (a hundred at most) new values: name -> value."""
+    edited, rows = {}, rows_of(m)
+    share = min(share, 100 / max(len(rows), 1)) if len(rows) > 1000 else share
+    for name, row in rows.items():
         if name.endswith('/OBJECT_CONFIG_JSON'):  # others read that: it is no text of any kind
             continue
         if editable(m, row) and (rng.random() < share or not edited):
