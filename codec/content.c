@@ -298,6 +298,43 @@ uint64_t content_size(struct model *m, const struct tensor *t)
 	return size;
 }
 
+unsigned content_holds(struct model *m, const struct tensor *t)
+{
+	struct content *c = peek(m, t);
+	unsigned found;
+
+	if (!c)
+		return 0;
+	found = (c->overlay ? CONTENT_OVERLAY : 0) | (c->draft ? CONTENT_DRAFT : 0);
+	content_let_go(c);
+	return found;
+}
+
+struct region *content_overlay(struct model *m, const struct tensor *t)
+{
+	struct region *found;
+
+	pthread_mutex_lock(&m->contents);
+	found = t->content ? t->content->overlay : NULL;
+	pthread_mutex_unlock(&m->contents);
+	return found;
+}
+
+bool content_draft_in(struct model *m, const struct tensor *t, const struct data_file *d,
+		      struct extent *ret)
+{
+	struct content *c = peek(m, t);
+	bool found;
+
+	if (!c)
+		return false;
+	found = c->draft && c->draft->data == d;
+	if (found)
+		*ret = (struct extent){.offset = c->draft->offset, .size = c->draft->size};
+	content_let_go(c);
+	return found;
+}
+
 bool content_edited(struct model *m, const struct tensor *t)
 {
 	struct content *c = peek(m, t);
@@ -393,20 +430,27 @@ static int copy_region(const struct region *from, struct region *to)
 	return r;
 }
 
-void content_move_draft(struct content *c, struct region *to)
+void content_move_draft(struct model *m, struct tensor *t, bool possible)
 {
-	struct region *from;
+	struct content *c = content_find(m, t);
+	struct region *from, *to = NULL;
 
-	if (to && copy_region(c->draft, to) < 0)
-		to = region_free(to);
+	if (!c)
+		return;
 	content_lock_for_edit(c);
 	from = c->draft;
-	c->draft = to;
-	c->lost = !to;
+	if (from && possible && edits_new_region(m, t, true, &to, NULL) == 0 &&
+	    copy_region(from, to) < 0)
+		to = region_free(to);
+	if (from) {
+		c->draft = to;
+		c->lost = !to;
+	}
 	if (!to)
 		c->draft_size = c->keep = 0;
 	content_unlock(c);
 	region_free(from);
+	content_put(c);
 }
 
 int content_adopt(struct model *m, struct tensor *t, struct region *overlay,

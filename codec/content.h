@@ -25,6 +25,8 @@
 
 #include "codec/model.h"
 
+struct data_file;
+
 struct content {
 	struct model *model;
 	struct tensor *tensor;
@@ -69,6 +71,9 @@ void content_free(struct content *c);
 
 /* Bytes that are seen now, of a tensor that may or may not be open. */
 uint64_t content_size(struct model *m, const struct tensor *t);
+/* What it has of its own: of these. */
+enum { CONTENT_OVERLAY = 1, CONTENT_DRAFT = 2 };
+unsigned content_holds(struct model *m, const struct tensor *t);
 /* True if it has edits that were accepted. */
 bool content_edited(struct model *m, const struct tensor *t);
 /* Time of the last edit; false if there was none. */
@@ -156,11 +161,16 @@ bool content_revert(struct model *m, struct tensor *t);
 /*
  * For the commit and the recovery, who know that nobody edits. content_rebase(): the overlay is
  * in the model now; the model's layout is locked for writing, and its contents. False: nobody
- * needs the content any more. content_move_draft(): the draft's bytes go to another region; NULL:
- * the draft is given up. content_adopt(): a tensor gets an overlay from a journal.
+ * needs the content any more. content_move_draft(): the bytes of a draft, if there is one, go to
+ * the current data file; not possible, or no room: it is given up. content_overlay(): it stays,
+ * though others open and close the tensor. content_draft_in(): where a draft lies in that file.
+ * content_adopt(): a tensor gets an overlay from a journal.
  */
 bool content_rebase(struct content *c);
-void content_move_draft(struct content *c, struct region *to);
+void content_move_draft(struct model *m, struct tensor *t, bool possible);
+struct region *content_overlay(struct model *m, const struct tensor *t);
+bool content_draft_in(struct model *m, const struct tensor *t, const struct data_file *d,
+		      struct extent *ret);
 int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
 		  const struct timespec *mtime);
 

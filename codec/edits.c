@@ -224,12 +224,9 @@ int edits_remove(struct model *m, struct error *err)
 
 void edits_tidy(struct model *m)
 {
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		const struct content *c = m->tensors[i].content;
-
-		if (c && (c->overlay || c->draft))
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (content_holds(m, &m->tensors[i]))
 			return;
-	}
 	if (edits_remove(m, NULL) == 0)
 		m->edits->unsaved = false;
 }
@@ -438,8 +435,10 @@ void edits_drop(struct model *m, struct region *region)
 	record.drop = &body;
 	pthread_mutex_lock(&m->edits->lock);
 	/* Without the record a replay finds an unaccepted draft, or an overlay that another one
-	 * replaced: either is dropped there too. */
-	(void)append(m->edits, &record, NULL);
+	 * replaced: either is dropped there too. A journal that was begun since knows nothing of
+	 * it, or another one by its number. */
+	if (region->data == m->edits->data)
+		(void)append(m->edits, &record, NULL);
 	region_free(region);
 	pthread_mutex_unlock(&m->edits->lock);
 }
@@ -511,30 +510,12 @@ int edits_sync(struct model *m, struct error *err)
 
 /* ---- after a commit ---- */
 
-static bool has_drafts(const struct model *m)
+static bool has_drafts(struct model *m)
 {
 	for (size_t i = 0; i < m->n_tensors; i++)
-		if (m->tensors[i].content && m->tensors[i].content->draft)
+		if (content_holds(m, &m->tensors[i]) & CONTENT_DRAFT)
 			return true;
 	return false;
-}
-
-/* Moves the drafts to the data file that is current now; one for which there is no room goes. */
-static void move_drafts(struct edits *e, bool possible)
-{
-	struct model *m = e->model;
-
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		struct content *c = m->tensors[i].content;
-		struct region *to = NULL;
-
-		if (!c || !c->draft)
-			continue;
-		if (possible &&
-		    new_region_locked(e, c->tensor, DRAFT, tensor_size(c->tensor), &to, NULL) < 0)
-			to = NULL;
-		content_move_draft(c, to);
-	}
 }
 
 /* A new journal takes the place of the old one in one step. */
@@ -570,27 +551,26 @@ static int renew(struct edits *e, struct error *err)
 	return r;
 }
 
-/*
- * What the old journal says is done; nothing may be added to it. If there can be no new one, there
- * are no drafts either: who writes them hears it.
- */
-static void restart_locked(struct edits *e)
+/* What the old journal says is done; nothing may be added to it. */
+static bool restart(struct edits *e, bool drafts)
 {
-	bool renewed = has_drafts(e->model) && renew(e, NULL) == 0;
+	bool renewed;
 
-	move_drafts(e, renewed);
+	pthread_mutex_lock(&e->lock);
+	renewed = drafts && e->workfd >= 0 && renew(e, NULL) == 0;
 	if (renewed)
 		intent_sweep_staged(e->stagefd);
 	else
 		stop(e);
+	pthread_mutex_unlock(&e->lock);
+	return renewed;
 }
 
 void edits_restart(struct model *m)
 {
-	struct edits *e = m->edits;
+	bool drafts = has_drafts(m), renewed = restart(m->edits, drafts);
 
-	pthread_mutex_lock(&e->lock);
-	if (e->workfd >= 0)
-		restart_locked(e);
-	pthread_mutex_unlock(&e->lock);
+	for (size_t i = 0; drafts && i < m->n_tensors; i++)
+		content_move_draft(m, &m->tensors[i], renewed);
+	edits_tidy(m); /* they may have been closed meanwhile */
 }

@@ -81,7 +81,7 @@ static int fill_region(struct saver *s, const struct tensor *t, struct region *r
 /* The tensor lies in the data file already. */
 static int move_region(struct saver *s, const struct tensor *t, uint32_t shard)
 {
-	struct region *region = t->content->overlay;
+	struct region *region = content_overlay(s->m, t);
 	struct move *move = &s->moves[t - s->m->tensors];
 	uint64_t elements;
 	int r = fill_region(s, t, region);
@@ -175,13 +175,12 @@ static int punch_gaps(struct saver *s, uint32_t shard)
 	if (!kept)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->m->n_tensors; i++) {
-		const struct content *c = s->m->tensors[i].content;
+		struct extent draft;
 
 		if (s->moves[i].moved && s->moves[i].to.shard == shard)
 			kept[n++] = s->moves[i].to;
-		if (c && c->draft && c->draft->data == d)
-			kept[n++] =
-				(struct extent){.offset = c->draft->offset, .size = c->draft->size};
+		if (content_draft_in(s->m, &s->m->tensors[i], d, &draft))
+			kept[n++] = draft;
 	}
 	qsort(kept, n, sizeof(*kept), compare_offsets);
 	for (size_t i = 0; i < n; i++) {

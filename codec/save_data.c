@@ -80,9 +80,9 @@ static struct content *content_of(const struct saver *s, const struct tensor *t)
 
 bool saver_is_edited(const struct saver *s, const struct tensor *t)
 {
-	const struct content *c = saver_has_extent(t) ? content_of(s, t) : NULL;
+	const struct tensor *whole = t->is_slice ? &s->m->tensors[t->whole] : t;
 
-	return c && c->overlay;
+	return saver_has_extent(t) && content_overlay(s->m, whole);
 }
 
 /* ---- a fresh shard ---- */
@@ -169,9 +169,9 @@ static int write_edited(struct saver *s, const struct tensor *t, int to, struct 
 
 uint64_t saver_size(const struct saver *s, const struct tensor *t)
 {
-	const struct content *c = t->is_slice ? NULL : content_of(s, t);
+	const struct region *overlay = t->is_slice ? NULL : content_overlay(s->m, t);
 
-	return c && c->overlay ? c->overlay->size : t->base.size;
+	return overlay ? overlay->size : t->base.size;
 }
 
 int saver_write_tensor(struct saver *s, const struct tensor *t, int to, struct extent *at)

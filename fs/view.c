@@ -341,8 +341,10 @@ static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 	st->st_size = (off_t)content_size(m, t);
 	if (content_mtime(m, t, &st->st_mtim))
 		return;
+	pthread_rwlock_rdlock(&m->layout);
 	if (!t->slices && !t->damage)
 		st->st_mtim = from_nanoseconds(m->shards[t->base.shard].id.mtime);
+	pthread_rwlock_unlock(&m->layout);
 }
 
 static void stat_file(struct view *v, node_id id, const struct node *n, struct stat *st)
