@@ -6,6 +6,8 @@
  * copies of those few kilobytes stay, in the model's arena. What cannot be shown of it costs the
  * documents, not the mount: the variables are in files of their own.
  */
+#include <limits.h>
+
 #include "codec/format.h"
 #include "codec/keras.h"
 #include "codec/place.h"
@@ -80,12 +82,15 @@ static int compare_tags(const void *a, const void *b)
 	return span_compare(*(const struct span *)a, *(const struct span *)b);
 }
 
-/* How many of the MetaGraphDefs before have the same tags. */
+/*
+ * How many of the MetaGraphDefs before have the same tags. A name that is too long for a folder is
+ * not shown: nobody cares.
+ */
 static size_t count_namesakes(const struct model *m, struct span name, size_t n)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && name.n <= NAME_MAX; i++)
 		found += span_starts(m->metagraphs[i].name, name) &&
 			 (m->metagraphs[i].name.n == name.n ||
 			  m->metagraphs[i].name.p[name.n] == '#');

@@ -37,7 +37,7 @@ static const struct graph_edge *edges_of(struct finder *f, uint32_t node, size_t
 	*ret_n = n->n <= f->steps_left ? n->n : 0;
 	f->tangled |= n->n > f->steps_left;
 	f->steps_left -= *ret_n;
-	return f->graph.edges + n->first;
+	return *ret_n ? f->graph.edges + n->first : NULL;
 }
 
 /* The child of that name, or NO_NODE. */
