@@ -124,8 +124,10 @@ static int run_replace(struct steps *s, size_t i, struct error *err)
 	struct content_id now = {0};
 	int lock = -1, r = look(s, step->name, &now, err);
 
-	if (r < 0 || is_passed(s, i, now))
+	if (r < 0)
 		return r;
+	if (is_passed(s, i, now)) /* by somebody who was killed before it was durable, maybe */
+		return sync_both(s, step->name, err);
 	if (!same(now, step->before))
 		return error_set(err, -ESTALE, "%s: changed by somebody else", step->name);
 	r = lock_staged(s, step, &lock, err);
@@ -150,7 +152,7 @@ static int run_place(struct steps *s, const struct step *step, struct error *err
 
 	/* rename(2) between two names of one file does nothing: there is nothing to do, then. */
 	if (there.ino == step->inode)
-		return 0;
+		return sync_both(s, step->name, err);
 	if (ours.ino != step->inode)
 		return error_set(err, -ESTALE, "%s: what should go there is gone", step->name);
 	r = there.ino ? exchange(s, step) : -ENOENT;
