@@ -35,6 +35,7 @@ enum what {
 	END,
 	WRITE,	 /* open, write in place, close */
 	DRAFT,	 /* open with O_TRUNC, write all, close */
+	WHOLE,	 /* what an .npy brings: all bytes at once */
 	BEGIN,	 /* the first half of that; the file stays open ... */
 	FINISH,	 /* ... until the second half */
 	ABANDON, /* ... or is closed as it is */
@@ -97,6 +98,17 @@ static const struct scenario table[] = {
 	  {SYNC},
 	  {DRAFT, "bytes", 0, whole},
 	  {COMMIT}}},
+	{"npy",
+	 "small",
+	 "",
+	 "",
+	 {{WHOLE, "bytes", 0, 0},
+	  {WRITE, "bytes", 5000, 300},
+	  {SYNC},
+	  {WHOLE, "bytes", 0, 0},
+	  {WHOLE, "tiny", 0, 0},
+	  {COMMIT}}},
+	{"npy-append", "large", "", "", {{WHOLE, "pages", 0, 0}, {COMMIT}, LITTLE, {COMMIT}}},
 	{"twice", "small", "", "", {SOME, {COMMIT}, LITTLE, {SYNC}, {COMMIT}}},
 	{"two-shards", "two", "", "", {SOME, {COMMIT}, LITTLE, {COMMIT}}},
 	{"crowd", "crowd", "", "", {SOME, {COMMIT}}},
@@ -288,6 +300,18 @@ static int do_draft(const struct op *op, struct tensor *t, struct error *err)
 	return r;
 }
 
+static int fill_from(void *context, uint8_t *to, size_t n, uint64_t at)
+{
+	fill_bytes(to, n, at, *(const unsigned *)context);
+	return 0;
+}
+
+static int do_whole(const struct op *op, struct tensor *t, struct error *err)
+{
+	note_draft(op->role, t);
+	return content_overwrite(d.m, t, fill_from, &d.serial, err);
+}
+
 static int do_begin(struct tensor *t, struct content **ret, struct error *err)
 {
 	int r;
@@ -384,6 +408,7 @@ static int do_to_tensor(const struct op *op, struct error *err)
 	switch (op->what) {
 	case WRITE: return do_write(op, t, err);
 	case DRAFT: return do_draft(op, t, err);
+	case WHOLE: return do_whole(op, t, err);
 	case BEGIN: return do_begin(t, draft, err);
 	case FINISH: return do_finish(op->role, t, draft, err);
 	default: return do_abandon(draft);

@@ -363,3 +363,14 @@ def test_killed_at_any_moment_of_a_recovery(plain, rng, tmp_path):
             assert_sound(plain)
         saved_by_the_next_mount(plain)
         assert {name: cat(plain, name) for name in new} == new
+
+
+def test_who_mounts_again_at_once_waits_for_the_save(plain):
+    """fusermount3 returns before the daemon has saved."""
+    for _ in range(5):
+        with Mount(plain) as m:
+            expected = edit(m.file('pages'))
+            assert run('fusermount3', '-u', m.path).returncode == FINE
+            m.over = True
+            with Mount(plain) as again:
+                assert again.file('pages').read_bytes() == expected
