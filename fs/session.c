@@ -1,12 +1,12 @@
 #include "fs/session.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/statfs.h>
+#include <sys/wait.h>
 
 #include "fs/log.h"
 #include "fs/mounts.h"
@@ -98,37 +98,51 @@ static void raise_readahead(const struct session *s)
 	fclose(f);
 }
 
-/* fsync(2) alone waits until each page has come to us, or to who has put it aside. */
-static void collect_file(const struct session *s, node_id id)
+enum { SOME = 256 }; /* files at once */
+
+/* A path of the mount for another program; NULL without memory. */
+static char *path_of(const struct session *s, node_id id)
 {
 	cleanup_buf struct buf path = {0};
-	cleanup_fd int fd = -1;
 
 	buf_printf(&path, "%s/", s->mountpoint);
 	view_path(s->view, id, &path);
 	buf_add_u8(&path, 0);
-	fd = path.failed ? -1 : open((const char *)path.p, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		fsync(fd);
+	return path.failed ? NULL : strdup((const char *)path.p);
 }
 
 /*
- * syncfs(2) has all pages written at once, and does not wait for those of a FUSE. Behind a lazy
- * unmount lies another file system, which is none of our business.
+ * fsync(2) of each file that is open for writing; syncfs(2) does not wait for the pages of a FUSE.
+ * Another process does it: if we are killed meanwhile, a thread of ours that waits for an answer
+ * of our own would keep the connection, and with it the mount, for ever.
  */
+static void collect_some(const struct session *s, const node_id *nodes, size_t n)
+{
+	char *argv[SOME + 3] = {(char[]){"sync"}, (char[]){"--"}};
+	size_t count = 0;
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < n && i < SOME; i++)
+		if ((argv[2 + count] = path_of(s, nodes[i])))
+			count++;
+	if (count && posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) == 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	for (size_t i = 0; i < count; i++)
+		free(argv[2 + i]);
+}
+
 void session_collect(struct session *s)
 {
-	cleanup_fd int fd = open(s->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_free node_id *nodes = NULL;
-	struct statfs st;
 	size_t n;
+	cleanup_free node_id *nodes = files_for_writing(s, &n);
 
-	if (fd < 0 || fstatfs(fd, &st) < 0 || st.f_type != FUSE_SUPER_MAGIC)
+	/* Behind a lazy unmount lies another file system, which is none of our business. */
+	if (!n || !mount_find(s->mountpoint).found)
 		return;
-	syncfs(fd);
-	nodes = files_for_writing(s, &n);
-	for (size_t i = 0; i < n; i++)
-		collect_file(s, nodes[i]);
+	for (size_t i = 0; i < n; i += SOME)
+		collect_some(s, nodes + i, n - i);
 }
 
 /* ---- signals ---- */
