@@ -10,6 +10,7 @@
 #include "codec/intent.h"
 #include "codec/output.h"
 #include "codec/rebase.h"
+#include "codec/region.h"
 #include "codec/stage.h"
 #include "codec/steps.h"
 
@@ -85,6 +86,34 @@ static int decide(struct edits *e, struct stage *s, struct error *err)
 			 quote(span_str(err->text)), undo.text);
 }
 
+/* What a commit has filled into the holes of a region is in the base too. */
+static void punch_holes(const struct region *region)
+{
+	uint64_t n;
+
+	for (uint64_t at = 0; at < region->size; at += n) {
+		bool present;
+
+		n = region_run(region, at, region->size - at, &present);
+		if (!present)
+			data_file_punch(region->data, region->offset + at, n);
+	}
+}
+
+/* The space that it took in the data file; there may have been too little. */
+static void give_back(struct edits *e, uint64_t end)
+{
+	struct model *m = e->model;
+
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		const struct region *region = content_overlay(m, &m->tensors[i]);
+
+		if (region)
+			punch_holes(region);
+	}
+	data_file_cut(e->data, end);
+}
+
 /* A commit that did not come about leaves nothing behind; or the journal says what. */
 static void clear_stage(struct edits *e, const struct stage *s)
 {
@@ -97,6 +126,7 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 			struct commit_report *ret, struct error *err)
 {
 	struct model *m = e->model;
+	uint64_t end = e->data->end;
 	struct stage s;
 	int r;
 
@@ -112,8 +142,10 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 		r = decide(e, &s, err);
 	if (r == 0)
 		ret->copied = s.copied;
-	else if (!m->read_only)
+	if (r < 0 && !m->read_only) {
 		clear_stage(e, &s);
+		give_back(e, end);
+	}
 	stage_release(&s);
 	return r;
 }

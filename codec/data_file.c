@@ -180,6 +180,12 @@ void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size)
 			(off_t)size);
 }
 
+void data_file_cut(struct data_file *d, uint64_t end)
+{
+	if (ftruncate(d->fd, (off_t)end) == 0)
+		d->end = end;
+}
+
 int data_file_zero(struct data_file *d, uint64_t offset, uint64_t size)
 {
 	static const uint8_t zeros[65536];

@@ -44,6 +44,8 @@ const uint8_t *data_file_at(const struct data_file *d, uint64_t offset);
 /* Gives the space of these bytes back; they read as zeros. Best effort where that is not supported.
  */
 void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size);
+/* Forgets all regions behind that end, and gives their space back. */
+void data_file_cut(struct data_file *d, uint64_t end);
 /* Makes these bytes zero. */
 int data_file_zero(struct data_file *d, uint64_t offset, uint64_t size);
 
