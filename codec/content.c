@@ -189,7 +189,6 @@ static void drop_draft(struct content *c)
 static enum content_outcome after_last_writer(struct content *c, struct error *err)
 {
 	close_pointer(&c->base_fd);
-	c->base_fd = -1;
 	c->lost = false;
 	if (!c->draft)
 		return CONTENT_SAME;
@@ -403,7 +402,6 @@ bool content_rebase(struct content *c)
 {
 	c->overlay = region_free(c->overlay);
 	close_pointer(&c->base_fd);
-	c->base_fd = -1;
 	return c->handles || c->draft;
 }
 

@@ -182,7 +182,6 @@ static void let_go(struct edits *e)
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
 	close_pointer(&e->stagefd);
-	e->workfd = e->stagefd = -1;
 	e->next_region = 1;
 	e->placed = false;
 }
@@ -299,9 +298,7 @@ static int begin(struct edits *e, struct error *err)
 	r = e->stagefd < 0 ? e->stagefd : fill_folder(e, err);
 	/* What is there already is not ours to remove: two models were given one folder. */
 	if (r == -EEXIST)
-		close_pointer(&e->workfd);
-	if (r == -EEXIST)
-		e->workfd = -1;
+		let_go(e);
 	else if (r < 0)
 		stop(e);
 	return r;

@@ -27,10 +27,12 @@ static inline void free_pointer(void *p)
 	free(*content);
 }
 
+/* The variable says then that there is none, -1. */
 static inline void close_pointer(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+	*fd = -1;
 }
 
 #define cleanup_free __attribute__((cleanup(free_pointer)))

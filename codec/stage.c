@@ -73,7 +73,6 @@ int stage_create(struct stage *s, const char *like, struct staged *ret, struct e
 void staged_close(struct staged *f)
 {
 	close_pointer(&f->fd);
-	f->fd = -1;
 }
 
 int stage_write(struct stage *s, const char *like, struct span bytes, struct staged *ret,

@@ -140,7 +140,6 @@ void v1_release(struct v1_table *t)
 	block_release(&t->index);
 	block_release(&t->block);
 	close_pointer(&t->fd);
-	t->fd = -1;
 }
 
 int v1_next_block(struct v1_table *t, struct error *err)

@@ -25,7 +25,6 @@ static void tell_parent(char code)
 	if (parent >= 0 && write(parent, &code, 1) < 0)
 		log_line("the parent is gone");
 	close_pointer(&parent);
-	parent = -1;
 }
 
 /* The mount is up: from here on nobody reads stderr. */

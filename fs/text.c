@@ -380,7 +380,6 @@ int text_truncate(struct text *t, uint64_t size, struct error *err)
 static void drop(struct text *t)
 {
 	close_pointer(&t->draft);
-	t->draft = -1;
 }
 
 static int accept_text(struct text *t, const struct showing *s, struct error *err)
