@@ -9,39 +9,47 @@
 
 enum { DEPTH_MAX = 32, PART = 1 << 20 };
 
-static int copy_bytes(int in, int out, uint64_t size)
+int file_copy_bytes(int from, int to, uint64_t size, uint64_t *ret_copied)
 {
 	cleanup_free uint8_t *part = NULL;
+	uint64_t at = 0;
 	int r = 0;
 
-	if (ioctl(out, FICLONE, in) == 0)
+	*ret_copied = 0;
+	if (ioctl(to, FICLONE, from) == 0)
 		return 0;
 	part = malloc(PART);
 	if (!part)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < size && r == 0;) {
+	while (at < size && r == 0) {
 		size_t n = size - at < PART ? (size_t)(size - at) : PART;
 
-		r = read_at(in, part, n, at);
+		r = read_at(from, part, n, at);
 		if (r == 0)
-			r = write_at(out, part, n, at);
+			r = write_at(to, part, n, at);
 		at += n;
 	}
+	if (r == 0)
+		*ret_copied = at;
 	return r;
 }
 
 int file_copy(int fromfd, const char *from, int tofd, const char *to)
 {
-	cleanup_fd int in = openat(fromfd, from, O_RDONLY | O_CLOEXEC), out = -1;
+	/* A pipe would keep us waiting for its other end. */
+	cleanup_fd int in = openat(fromfd, from, O_RDONLY | O_CLOEXEC | O_NONBLOCK), out = -1;
+	uint64_t copied;
 	struct stat st;
 	int r;
 
 	if (in < 0 || fstat(in, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
 	out = openat(tofd, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
 	if (out < 0)
 		return -errno;
-	r = copy_bytes(in, out, (uint64_t)st.st_size);
+	r = file_copy_bytes(in, out, (uint64_t)st.st_size, &copied);
 	return r == 0 && fsync(out) < 0 ? -errno : r;
 }
 

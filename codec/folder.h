@@ -3,11 +3,19 @@
 #define CODEC_FOLDER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "codec/error.h"
 
-/* Makes the file `to`, which must not exist, of the file `from`: its bytes, mode and nothing else;
- * sharing blocks where the file system can. Synced. */
+/*
+ * Gives the empty file `to` the first `size` bytes of `from`, sharing blocks where the file system
+ * can: then *ret_copied is 0. -ENOMEM, and errors of reading and writing.
+ */
+int file_copy_bytes(int from, int to, uint64_t size, uint64_t *ret_copied);
+/*
+ * Makes the file `to`, which must not exist, of the file `from`: its bytes, mode and nothing else.
+ * Synced. -EINVAL: not a regular file.
+ */
 int file_copy(int fromfd, const char *from, int tofd, const char *to);
 
 /* What folder_copy() makes. */

@@ -207,7 +207,6 @@ static int seal_data(struct saver *s, uint32_t shard, const char *like)
 	if (r < 0)
 		return error_set(s->err, r, "%s/%s: %s", s->m->work_path, name, strerror(-r));
 	r = stage_link(s->stage, s->m->edits->workfd, name, &f, s->err);
-	s->stage->sealed = true;
 	return r < 0 ? r : saver_add_shard_name(s, &f, shard);
 }
 

@@ -1,9 +1,9 @@
 #include "codec/stage.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
+
+#include "codec/folder.h"
 
 void stage_init(struct stage *s, struct model *m, int workfd)
 {
@@ -94,38 +94,12 @@ int stage_write(struct stage *s, const char *like, struct span bytes, struct sta
 	return r;
 }
 
-static int copy_bytes(struct stage *s, int from, int to)
-{
-	enum { PART = 1 << 20 };
-	cleanup_free uint8_t *buffer = NULL;
-	uint64_t offset = 0;
-	struct stat st;
-
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	buffer = malloc(PART);
-	if (!buffer || fstat(from, &st) < 0)
-		return -ENOMEM;
-	while (offset < (uint64_t)st.st_size) {
-		uint64_t left = (uint64_t)st.st_size - offset;
-		size_t n = left < PART ? (size_t)left : PART;
-		int r = read_at(from, buffer, n, offset);
-
-		if (r == 0)
-			r = write_at(to, buffer, n, offset);
-		if (r < 0)
-			return r;
-		offset += n;
-	}
-	s->copied += offset;
-	return 0;
-}
-
 static int stage_copy(struct stage *s, int dirfd, const char *name, struct staged *ret,
 		      struct error *err)
 {
 	cleanup_fd int from = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
 	struct staged f;
+	uint64_t copied;
 	struct stat st;
 	int r;
 
@@ -134,7 +108,8 @@ static int stage_copy(struct stage *s, int dirfd, const char *name, struct stage
 	r = stage_create(s, NULL, &f, err);
 	if (r < 0)
 		return r;
-	r = copy_bytes(s, from, f.fd);
+	r = file_copy_bytes(from, f.fd, (uint64_t)st.st_size, &copied);
+	s->copied += copied;
 	if (r == 0 && fsync(f.fd) < 0)
 		r = -errno;
 	if (r < 0)

@@ -64,7 +64,6 @@ struct stage {
 	struct step *steps;
 	size_t n_steps, steps_capacity;
 	uint64_t copied; /* bytes that had to be copied because they could not be linked */
-	bool sealed;	 /* data.N becomes a shard: nothing may be written to it any more */
 };
 
 void stage_init(struct stage *s, struct model *m, int workfd);

@@ -86,7 +86,7 @@ void folder_make(struct folder *f)
 	assert_true(f->fd >= 0);
 }
 
-void folder_remove(struct folder *f)
+void folder_unmake(struct folder *f)
 {
 	DIR *dir = fdopendir(f->fd);
 	struct dirent *entry;

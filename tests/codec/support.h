@@ -49,7 +49,7 @@ struct folder {
 
 void folder_make(struct folder *f);
 /* With the files in it. */
-void folder_remove(struct folder *f);
+void folder_unmake(struct folder *f);
 /* The whole content of a file in the folder, added to out. */
 void folder_read(const struct folder *f, const char *name, struct buf *out);
 void folder_write(const struct folder *f, const char *name, struct span content);

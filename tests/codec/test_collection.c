@@ -91,7 +91,7 @@ TEST(what_is_a_folder_of_checkpoints)
 	assert_false(probe(&f, "/checkpoint"));
 	touch(&f, "saved_model.pb");
 	assert_false(probe(&f, ""));
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(one_checkpoint_with_a_state_is_a_folder)
@@ -102,7 +102,7 @@ TEST(one_checkpoint_with_a_state_is_a_folder)
 	touch(&f, "checkpoint");
 	touch(&f, "a.index");
 	assert_true(probe(&f, ""));
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(members_by_number)
@@ -121,7 +121,7 @@ TEST(members_by_number)
 	assert_int_equal(mkdirat(f.fd, "folder.index", 0700), 0);
 	assert_finds(&f, "ckpt-9 ckpt-10", NULL, "");
 	assert_int_equal(unlinkat(f.fd, "folder.index", AT_REMOVEDIR), 0);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(v1_members)
@@ -139,7 +139,7 @@ TEST(v1_members)
 	folder_write(&f, "checkpoint",
 		     span_str("model_checkpoint_path: \"/x/parts-\?\?\?\?\?-of-00002\""));
 	assert_finds(&f, "both old parts", "parts", "latest is the checkpoint of that name");
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(the_latest)
@@ -168,7 +168,7 @@ TEST(the_latest)
 		folder_write(&f, "checkpoint", span_str(cases[i].state));
 		assert_finds(&f, "ckpt-1 ckpt-2", cases[i].latest, cases[i].note);
 	}
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* Of a member or of none; with edits if there is a journal. */
@@ -189,7 +189,7 @@ TEST(work_folders)
 	unlinkat(f.fd, "b.weightfs/journal", 0);
 	unlinkat(f.fd, "b.weightfs", AT_REMOVEDIR);
 	unlinkat(f.fd, "a.weightfs", AT_REMOVEDIR);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 int main(void)

@@ -334,7 +334,7 @@ TEST(signatures_of_tensorflow_itself_are_not_shown)
 	check_base(m, "saved_model.pb ");
 	assert_null(m->prefix);
 	model_free(m);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* A map that has a key twice: the last one counts, as in every reader of protobuf. */
@@ -354,7 +354,7 @@ TEST(signature_that_stands_twice)
 	assert_says(model_document(m, DOCUMENT_SIGNATURE, span_str("a"))->text, "\x1a\x04last");
 	assert_null(m->absent[DOCUMENT_SIGNATURE]);
 	model_free(m);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(names_of_metagraphs)
@@ -388,7 +388,7 @@ TEST(names_of_metagraphs)
 		assert_int_equal(m->documents[i].metagraph, i);
 	}
 	model_free(m);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* Beyond what anybody has, the signatures are given up, not the model. */
@@ -410,7 +410,7 @@ TEST(too_many_signatures)
 		check_base(m, "saved_model.pb ");
 		model_free(m);
 	}
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 static void write_metadata(const struct folder *f, const char *json)
@@ -451,7 +451,7 @@ TEST(models_without_config)
 	check_no_config(&f, "keras_metadata.pb: JSON, line 2, column 2", true);
 	write_metadata(&f, "{\"model_config\": {\"class_name\": \"Sub\"}}");
 	check_no_config(&f, "without its architecture", false);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* Up to TensorFlow 2.4 the metadata stood in the object graph. */
@@ -476,7 +476,7 @@ TEST(config_of_an_old_model)
 	/* Where there is a keras_metadata.pb, it alone is asked. */
 	write_metadata(&f, "{\"keras_version\": \"2.5.0\"}");
 	check_no_config(&f, "without its architecture", false);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 static void check_noted(const struct folder *f, const char *words, const char *base)
@@ -514,7 +514,7 @@ TEST(what_is_noted)
 	assert_return_code(unlinkat(f.fd, "variables", AT_REMOVEDIR), errno);
 	assert_return_code(make_huge(&f, "saved_model.pb"), errno);
 	check_noted(&f, "saved_model.pb: 3221225472 bytes, more than", "saved_model.pb ");
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 TEST(empty_file_is_no_model)
@@ -526,7 +526,7 @@ TEST(empty_file_is_no_model)
 	folder_make(&f);
 	folder_write(&f, "saved_model.pb", (struct span){0});
 	assert_refused(model_open(f.path, &m, &err), -EBADMSG, &err, "no MetaGraphDef");
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 int main(void)

@@ -19,7 +19,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	folder_remove(&folder);
+	folder_unmake(&folder);
 	return 0;
 }
 

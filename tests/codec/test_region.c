@@ -19,7 +19,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	data_file_unref(data);
-	folder_remove(&folder);
+	folder_unmake(&folder);
 	return 0;
 }
 

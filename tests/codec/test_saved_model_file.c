@@ -64,7 +64,7 @@ TEST(small_file_is_read_whole)
 	assert_same(file.bytes, buf_span(&content));
 	assert_int_equal(file.crc, crc32c_extend(0, buf_span(&content)));
 	assert_int_equal(file.id.size, content.n);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* What is not read reads as zeros. */
@@ -82,7 +82,7 @@ TEST(graph_of_a_large_file_is_stepped_over)
 	assert_int_equal(file.bytes.p[GRAPH / 2], 0);
 	assert_int_equal(file.bytes.p[2 * GRAPH], 0);
 	check_names(file.bytes);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* Another name is another file, though its size is the same. */
@@ -104,7 +104,7 @@ TEST(checksum_of_a_large_file)
 		crc[i] = file.crc;
 	}
 	assert_true(crc[0] == crc[1] && crc[0] != crc[2]);
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 /* Wherever it is cut, what is left is walked as if it had been read whole. */
@@ -127,7 +127,7 @@ TEST(cut_file)
 				 saved_model_served(cut, &served, &expected, NULL));
 		assert_int_equal(found, expected);
 	}
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 static int lengthen(const struct folder *f, const char *name, off_t size)
@@ -155,7 +155,7 @@ TEST(what_is_no_file_or_too_large)
 	assert_return_code(lengthen(&f, "saved_model.pb", (off_t)1 << 31), errno);
 	assert_refused(saved_model_file_read(f.fd, "saved_model.pb", &file, &err), -EFBIG, &err,
 		       "saved_model.pb: 2147483648 bytes, more than the 2147483647");
-	folder_remove(&f);
+	folder_unmake(&f);
 }
 
 int main(void)

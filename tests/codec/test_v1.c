@@ -233,7 +233,7 @@ static void close_table(struct fixture *f)
 {
 	v1_release(&f->table);
 	shard_release(&f->shard);
-	folder_remove(&f->folder);
+	folder_unmake(&f->folder);
 }
 
 static int find(struct fixture *f, const char *key, struct span *ret)
