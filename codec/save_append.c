@@ -19,15 +19,15 @@ enum {
 	TIER = 2,    /* one is merged unless it is so many times what goes into the new one */
 };
 
-static uint64_t live_bytes(const struct saver *s, uint32_t shard)
+/* How many bytes each shard has of tensors that stay as they are; NULL without memory. */
+static uint64_t *live_bytes(const struct saver *s)
 {
-	uint64_t sum = 0;
+	uint64_t *live = calloc(s->m->n_shards + 1, sizeof(*live));
 
-	for (size_t i = 0; i < s->m->n_tensors; i++)
-		if (saver_has_extent(&s->m->tensors[i]) && s->m->tensors[i].base.shard == shard &&
-		    !s->moves[i].moved)
-			sum += s->m->tensors[i].base.size;
-	return sum;
+	for (size_t i = 0; live && i < s->m->n_tensors; i++)
+		if (saver_has_extent(&s->m->tensors[i]) && !s->moves[i].moved)
+			live[s->m->tensors[i].base.shard] += s->m->tensors[i].base.size;
+	return live;
 }
 
 /* One of ours: appended by an earlier commit, or an empty one that only filled up the count. */
@@ -38,22 +38,23 @@ bool saver_is_appended(struct saver *s, uint32_t shard)
 	return fd >= 0 && (s->m->shards[shard].id.size == 0 || data_file_is_ours(fd));
 }
 
-/* How many of the old shards stay; those behind are merged into the new one. */
-static uint32_t choose_kept(struct saver *s, uint64_t bytes)
+/*
+ * How many of the old shards stay; those behind are merged into the new one, which gets so many
+ * bytes of edits.
+ */
+static int choose_kept(struct saver *s, uint64_t bytes, uint32_t *ret)
 {
+	cleanup_free uint64_t *live = live_bytes(s);
 	uint32_t kept = s->m->n_shards, own = kept;
 
+	if (!live)
+		return -ENOMEM;
 	while (own > 0 && saver_is_appended(s, own - 1))
 		own--;
-	while (kept > own) {
-		uint64_t live = live_bytes(s, kept - 1);
-
-		if (live > TIER * bytes && kept - own < OWN_MAX)
-			break;
-		bytes += live;
-		kept--;
-	}
-	return kept;
+	while (kept > own && (live[kept - 1] <= TIER * bytes || kept - own >= OWN_MAX))
+		bytes += live[--kept];
+	*ret = kept;
+	return 0;
 }
 
 /* The base under the holes of a region is copied into them. */
@@ -163,22 +164,28 @@ static int compare_offsets(const void *a, const void *b)
 
 /*
  * Gives back what the file holds between the tensors: drafts that were dropped, contents that were
- * written over. Those of open drafts are among what is kept: they are copied elsewhere later.
+ * written over. All that is still looked at stays: open drafts, which are copied elsewhere later,
+ * and the edits of partitioned variables, of which the slices were copied. For until the commit is
+ * decided those edits are nowhere else.
  */
 static int punch_gaps(struct saver *s, uint32_t shard)
 {
 	struct data_file *d = s->m->edits->data;
-	cleanup_free struct extent *kept = calloc(2 * s->m->n_tensors + 1, sizeof(*kept));
+	cleanup_free struct extent *kept = calloc(3 * s->m->n_tensors + 1, sizeof(*kept));
 	uint64_t end = DATA_HEADER;
 	size_t n = 0;
 
 	if (!kept)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->m->n_tensors; i++) {
+		const struct region *overlay = content_overlay(s->m, &s->m->tensors[i]);
 		struct extent draft;
 
 		if (s->moves[i].moved && s->moves[i].to.shard == shard)
 			kept[n++] = s->moves[i].to;
+		if (overlay && overlay->data == d)
+			kept[n++] =
+				(struct extent){.offset = overlay->offset, .size = overlay->size};
 		if (content_draft_in(s->m, &s->m->tensors[i], d, &draft))
 			kept[n++] = draft;
 	}
@@ -226,9 +233,11 @@ int saver_append(struct saver *s)
 {
 	cleanup_buf struct buf like = {0};
 	struct data_file *d = s->m->edits->data;
-	uint32_t kept = choose_kept(s, saver_mark_edited(s));
-	int r = saver_choose_count(s, kept + 1);
+	uint32_t kept;
+	int r = choose_kept(s, saver_mark_edited(s), &kept);
 
+	if (r == 0)
+		r = saver_choose_count(s, kept + 1);
 	if (r == 0)
 		r = saver_shard_name(s, 0, s->m->n_shards, &like);
 	if (r == 0)
