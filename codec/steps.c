@@ -74,6 +74,15 @@ static int lock_staged(const struct steps *s, const struct step *step, int *ret,
 	return 0;
 }
 
+/* The lock follows, where there is a new one. */
+static void move_lock(const struct steps *s, int lock)
+{
+	if (lock < 0)
+		return;
+	close_pointer(s->lockfd);
+	*s->lockfd = lock;
+}
+
 static struct file_id link_id(int dirfd, const char *name)
 {
 	struct stat st;
@@ -137,10 +146,7 @@ static int run_replace(struct steps *s, size_t i, struct error *err)
 		close_pointer(&lock);
 		return r;
 	}
-	if (lock >= 0) {
-		close_pointer(s->lockfd);
-		*s->lockfd = lock;
-	}
+	move_lock(s, lock);
 	return sync_both(s, step->name, err);
 }
 
@@ -213,14 +219,21 @@ int steps_run(struct steps *s, struct error *err)
 static int undo_one(struct steps *s, const struct step *step, struct error *err)
 {
 	struct file_id old = link_id(s->workfd, step->staged);
-	int r;
+	int lock = -1, r;
 
-	if (old.ino)
+	if (old.ino) {
+		/* Who has the old file open may hold a lock of it: then ours stays where it is. */
+		(void)lock_staged(s, step, &lock, NULL);
 		r = exchange(s, step);
-	else
+	} else {
 		r = renameat(s->rootfd, step->name, s->workfd, step->staged) < 0 ? -errno : 0;
-	return r < 0 ? error_set(err, r, "%s: %s", step->name, strerror(-r))
-		     : sync_undone(s, step->name, err);
+	}
+	if (r < 0) {
+		close_pointer(&lock);
+		return error_set(err, r, "%s: %s", step->name, strerror(-r));
+	}
+	move_lock(s, lock);
+	return sync_undone(s, step->name, err);
 }
 
 int steps_undo(struct steps *s, struct error *err)

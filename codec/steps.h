@@ -23,7 +23,10 @@ struct steps {
  * Removals that fail are passed over: what stays is only litter.
  */
 int steps_run(struct steps *s, struct error *err);
-/* Takes back what steps_run() did before it failed. -EIO: that is not possible. */
+/*
+ * Takes back what steps_run() did before it failed; the lock goes back, too. -EIO: that is not
+ * possible.
+ */
 int steps_undo(struct steps *s, struct error *err);
 
 #endif
