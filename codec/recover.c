@@ -94,7 +94,7 @@ static int cut(struct replay *p, struct recovery *found)
 
 	if (r < 0 || p->this_boot)
 		return r;
-	found->lost = p->whole > p->believed;
+	found->lost = p->edited > p->believed;
 	body.boot_id = pb_data(span_str(now.text));
 	record.kind_case = WEIGHTFS__RECORD__KIND_BOOT;
 	record.boot = &body;

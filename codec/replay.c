@@ -88,10 +88,11 @@ static int take_region(struct replay *p, const Weightfs__Region *body)
 	if (body->id != (p->n_slots ? p->n_slots : 1))
 		return damaged(p, "regions out of order");
 	r = open_data(p, body->data);
-	if (r == 0 && data_file_adopt(p->edits->data, body->offset, body->size) < 0)
-		r = damaged(p, "a region outside its data file");
 	if (r < 0)
 		return r;
+	slot.cut_off = data_file_adopt(p->edits->data, body->offset, body->size) < 0;
+	if (slot.cut_off)
+		return add_slot(p, body->id, slot);
 	slot.region = region_new(body->id, data_file_ref(p->edits->data), body->offset, body->size);
 	if (!slot.region)
 		return -ENOMEM;
@@ -126,12 +127,19 @@ static int take_accept(struct replay *p, const Weightfs__Accept *body)
 
 static void take_drop(struct replay *p, const Weightfs__Drop *body)
 {
-	struct slot *s = slot_of(p, body->id);
+	if (body->id >= p->n_slots)
+		return;
+	region_free(p->slots[body->id].region);
+	p->slots[body->id] = (struct slot){0};
+}
 
-	if (s) {
-		region_free(s->region);
-		*s = (struct slot){0};
-	}
+/* What was dropped may be cut off; all else must be there. */
+static int check_slots(struct replay *p)
+{
+	for (size_t i = 0; i < p->n_slots; i++)
+		if (p->slots[i].cut_off)
+			return damaged(p, "a region outside its data file");
+	return 0;
 }
 
 static void keep_record(struct buf *to, const ProtobufCMessage *body)
@@ -188,7 +196,7 @@ static int survey_record(struct replay *p, const Weightfs__Record *record, size_
 			buf_reset(&p->stage);
 		ret->decided = 0;
 		return 0;
-	default: return 0;
+	default: p->edited = end; return 0;
 	}
 }
 
@@ -222,15 +230,16 @@ static int survey(struct replay *p, struct span frames)
 
 static int take_frames(struct replay *p, struct span frames)
 {
-	int r;
+	int r, taken;
 
 	do {
 		struct arena arena = {0};
 		Weightfs__Record *record;
 
 		r = journal_next(&frames, &arena, &record, p->err);
-		if (r > 0 && take_record(p, record) < 0)
-			r = -EBADMSG;
+		taken = r > 0 ? take_record(p, record) : 0;
+		if (taken < 0) /* a data file that is not there is damage, too */
+			r = taken == -ENOMEM ? taken : -EBADMSG;
 		arena_release(&arena);
 	} while (r > 0);
 	return r;
@@ -241,9 +250,10 @@ static int read_frames(struct replay *p, struct span frames)
 	struct stat st;
 	int r = survey(p, frames);
 
-	p->whole = frames.n;
 	if (r == 0)
 		r = take_frames(p, span_first(frames, p->believed));
+	if (r == 0)
+		r = check_slots(p);
 	if (r == 0 && fstat(p->edits->journal.fd, &st) == 0)
 		p->mtime = st.st_mtim;
 	return r;

@@ -10,16 +10,18 @@
 /* A region of the journal. */
 struct slot {
 	struct tensor *tensor; /* NULL: dropped, or never there */
-	struct region *region;
+	struct region *region; /* likewise; or it is cut off */
 	bool draft;
+	bool cut_off; /* behind the end of its file: a commit that failed knew it as dropped */
 };
 
 struct replay {
 	struct edits *edits;
 	struct slot *slots; /* by region id */
 	size_t n_slots, capacity;
-	struct timespec mtime;	/* of the journal */
-	size_t whole, believed; /* bytes of its frames: all, and those that count */
+	struct timespec mtime; /* of the journal */
+	size_t edited;	       /* bytes of its frames up to the last one of an edit, */
+	size_t believed;       /* and up to the last one that counts */
 	/* Of the last commit that was begun: */
 	struct buf stage, intent; /* the packed records; empty: none, or taken back */
 	bool decided;		  /* it was: edits are in what it has staged, and not looked at */
