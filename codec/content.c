@@ -179,10 +179,21 @@ int content_incomplete(const struct content *c, struct error *err)
 			 shape.p, (unsigned long long)c->draft->size);
 }
 
+unsigned content_writers(struct content *c)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&c->model->contents);
+	n = c->writers;
+	pthread_mutex_unlock(&c->model->contents);
+	return n;
+}
+
 static void drop_draft(struct content *c)
 {
 	edits_drop(c->model, steal_pointer(c->draft));
 	c->draft_size = c->keep = 0;
+	c->lost = content_writers(c) > 0;
 }
 
 /* The lock is held for writing, and no handle for writing is left. */
@@ -195,16 +206,6 @@ static enum content_outcome after_last_writer(struct content *c, struct error *e
 	content_incomplete(c, err);
 	drop_draft(c);
 	return CONTENT_DROPPED;
-}
-
-unsigned content_writers(struct content *c)
-{
-	unsigned n;
-
-	pthread_mutex_lock(&c->model->contents);
-	n = c->writers;
-	pthread_mutex_unlock(&c->model->contents);
-	return n;
 }
 
 enum content_outcome content_close(struct content *c, bool for_write, struct error *err)
@@ -362,12 +363,11 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 
 bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 {
-	struct content *c = peek(m, t);
+	struct content *c = content_find(m, t);
 	bool had;
 
 	if (!c)
 		return false;
-	content_unlock(c);
 	content_lock_for_edit(c);
 	had = c->draft != NULL;
 	if (had) {
@@ -380,14 +380,14 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 
 bool content_revert(struct model *m, struct tensor *t)
 {
-	struct content *c = peek(m, t);
+	struct content *c = content_find(m, t);
 	bool had;
 
 	if (!c)
 		return false;
-	content_unlock(c);
 	content_lock_for_edit(c);
 	had = c->draft || c->overlay;
+	c->lost |= c->draft && content_writers(c) > 0;
 	c->draft = region_free(c->draft);
 	c->overlay = region_free(c->overlay);
 	c->draft_size = c->keep = 0;

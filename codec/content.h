@@ -15,7 +15,7 @@
  *
  * Locking: content_lock() around content_read() and the reply that uses its iovecs; the other
  * functions lock by themselves, the model's layout first. No lock is held when they return. Editing
- *functions must not run while a commit does: that is the caller's gate (fs/gate.h).
+ * functions must not run while a commit does: that is the caller's gate (fs/gate.h).
  */
 #ifndef CODEC_CONTENT_H
 #define CODEC_CONTENT_H

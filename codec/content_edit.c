@@ -65,9 +65,7 @@ static int check_writable(const struct content *c, struct error *err)
 	if (c->model->read_only)
 		return error_set(err, c->model->read_only, "%s", c->model->why_read_only);
 	if (c->lost)
-		return error_set(err, -EIO,
-				 "what was written before a save was given up: there "
-				 "was no room for it");
+		return error_set(err, -EIO, "what was written of it before was dropped meanwhile");
 	return 0;
 }
 

@@ -396,7 +396,8 @@ int content_accepted(struct content *c, uint64_t offset, size_t n, void *to, str
 int content_copy_below(struct content *c, const struct region *region, uint64_t offset, size_t n,
 		       void *to, struct error *err)
 {
-	struct copy copy = {to, true, err};
+	/* Who writes to it without having opened it for that will not close the descriptor. */
+	struct copy copy = {to, content_writers(c) > 0, err};
 
 	if (region == c->draft)
 		return walk_below_draft(c, offset, n, copy_piece, &copy);
