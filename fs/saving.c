@@ -106,6 +106,14 @@ static void revert_all(const struct branch *b, node_id **changed, size_t *n, siz
 	}
 }
 
+/* What a commit that stopped half way has staged may be all that the model has. */
+static int discard_one(struct model *m, struct error *err)
+{
+	if (m->read_only && edits_exist(m))
+		return error_set(err, m->read_only, "%s: %s", m->place.path, m->why_read_only);
+	return edits_remove(m, err);
+}
+
 int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct error *err)
 {
 	size_t capacity = 0;
@@ -115,7 +123,7 @@ int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct err
 	*ret_changed = NULL;
 	*ret_n = 0;
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		int r = b->model->edits ? edits_remove(b->model, worst ? NULL : err) : 0;
+		int r = b->model->edits ? discard_one(b->model, worst ? NULL : err) : 0;
 
 		if (r < 0 && !worst)
 			worst = r;

@@ -17,7 +17,7 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 /*
  * Drops every edit of every model; nobody edits meanwhile. The nodes whose bytes changed are added
  * to *ret_changed, an array of *ret_n that the caller frees; also on failure. Below 0: a journal
- * could not be removed; the edits of that model are kept.
+ * could not be removed, or a commit stopped half way; the edits of that model are kept.
  */
 int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct error *err);
 

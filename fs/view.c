@@ -280,11 +280,13 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 {
 	cleanup_buf struct buf text = {0};
 	uint64_t *slot, kept = 0;
+	size_t forgotten;
 
 	pthread_mutex_lock(&v->lock);
 	slot = size_slot(v, id, n);
 	if (slot)
 		kept = *slot;
+	forgotten = v->forgotten;
 	pthread_mutex_unlock(&v->lock);
 	if (text_draft_size(v, id, &kept))
 		return kept;
@@ -293,7 +295,7 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 	if (view_render(v, n, &text, NULL) < 0)
 		text.n = 0;
 	pthread_mutex_lock(&v->lock);
-	if (slot)
+	if (slot && forgotten == v->forgotten) /* or it may be that of an older text */
 		*slot = text.n + 1;
 	pthread_mutex_unlock(&v->lock);
 	return text.n;
@@ -326,6 +328,7 @@ void view_forget_size(struct view *v, node_id id)
 	slot = size_slot(v, id, &n);
 	if (slot)
 		*slot = 0;
+	v->forgotten++;
 	pthread_mutex_unlock(&v->lock);
 }
 
