@@ -191,9 +191,12 @@ static int punch_gaps(struct saver *s, uint32_t shard)
 	}
 	qsort(kept, n, sizeof(*kept), compare_offsets);
 	for (size_t i = 0; i < n; i++) {
+		uint64_t kept_end = kept[i].offset + kept[i].size;
+
 		if (kept[i].offset > end)
 			data_file_punch(d, end, kept[i].offset - end);
-		end = kept[i].offset + kept[i].size;
+		if (kept_end > end) /* what has no bytes may lie where another begins */
+			end = kept_end;
 	}
 	return ftruncate(d->fd, (off_t)end) < 0 ? -errno : 0;
 }

@@ -23,7 +23,8 @@ static struct model *model;
 static uint8_t values[SIZE];
 
 /*
- * ---- a bundle: w in two slices, x with the bytes of the first, and v, whose data file is missing
+ * ---- a bundle: w in two slices, x with the bytes of the first, y of none; and v, whose data file
+ * is missing
  */
 
 static void add_entry(struct sstable_writer *w, struct span key, const struct bundle_entry *entry)
@@ -66,6 +67,8 @@ static void write_bundle(void)
 				     .length = length,
 				     .full = full};
 	struct bundle_entry row = {.dtype = DTYPE_UINT8, .shape = {1, shape + 1}};
+	static const int64_t none[] = {0};
+	struct bundle_entry empty = {.dtype = DTYPE_UINT8, .shape = {1, none}};
 	static const uint8_t header[] = {0x08, 2, 0x1a, 2, 0x08, 1}; /* two shards, version 1 */
 	struct sstable_writer w = {0};
 
@@ -76,6 +79,7 @@ static void write_bundle(void)
 	add_entry(&w, span_str("v"), &missing);
 	add_entry(&w, span_str("w"), &whole);
 	add_entry(&w, span_str("x"), &row);
+	add_entry(&w, span_str("y"), &empty);
 	assert_int_equal(sstable_finish(&w), 0);
 	folder_write(&folder, "m.index", buf_span(&w.file));
 	folder_write(&folder, "m.data-00000-of-00002", span_of(values, SIZE));
@@ -197,6 +201,34 @@ TEST(a_failed_commit_and_a_kill_after_a_dropped_draft)
 		fail_msg("%s", err.text);
 	assert_int_equal(found.tensors, 1);
 	c = open_for_write("x");
+	check_values(c);
+	content_close(c, true, NULL);
+}
+
+/* ---- what is saved is what was written ---- */
+
+static int fill_nothing(void *context, uint8_t *to, size_t n, uint64_t at)
+{
+	(void)context;
+	(void)to;
+	(void)at;
+	assert_int_equal(n, 0);
+	return 0;
+}
+
+/* Its region begins where that of the next edit does. */
+TEST(an_edit_of_no_bytes_before_another)
+{
+	struct commit_options options = {.progress = NULL};
+	struct tensor *empty = model_find(model, span_str("y"));
+	struct content *c = open_for_write("x");
+	struct commit_report done;
+	struct error err = {""};
+
+	assert_int_equal(content_overwrite(model, empty, fill_nothing, NULL, &err), 0);
+	write_values(c, 7, "kept");
+	if (commit_model(model, &options, &done, &err) < 0)
+		fail_msg("%s", err.text);
 	check_values(c);
 	content_close(c, true, NULL);
 }
@@ -437,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(edits_of_a_partitioned_variable_outlive_a_failed_commit),
 		CASE(a_failed_commit_and_a_kill_after_a_dropped_draft),
+		CASE(an_edit_of_no_bytes_before_another),
 		CASE(a_draft_that_was_given_up_is_not_written_in_place),
 		CASE(an_open_file_cannot_be_written_when_the_model_became_read_only),
 		CASE(the_lock_goes_back_with_the_file),
