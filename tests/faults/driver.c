@@ -168,7 +168,7 @@ static const struct scenario table[] = {
 /* ---- the state ---- */
 
 static struct {
-	const char *argument, *workdir, *notes;
+	const char *argument, *workdir, *output, *notes;
 	struct {
 		const char *name, *key;
 		struct content *draft; /* open */
@@ -389,8 +389,9 @@ static int do_reopen(struct error *err)
 
 	note("begin %u reopen\n", d.serial);
 	d.m = model_free(d.m);
-	return open_model(d.argument, &(struct open_options){.workdir = d.workdir}, &d.m, &found,
-			  err);
+	return open_model(d.argument,
+			  &(struct open_options){.workdir = d.workdir, .output = d.output}, &d.m,
+			  &found, err);
 }
 
 /* ---- a scenario ---- */
@@ -467,6 +468,8 @@ static void end(void)
 		(void)do_abandon(&d.roles[i].draft);
 	for (size_t i = 0; i < d.n_roles; i++)
 		show(i);
+	if (d.m)
+		edits_finish(d.m);
 	d.m = model_free(d.m);
 }
 
@@ -496,6 +499,8 @@ static void take_arguments(int argc, char **argv)
 
 		if (strcmp(argv[i], "--workdir") == 0 && i + 1 < argc) {
 			d.workdir = argv[++i];
+		} else if (strcmp(argv[i], "--output") == 0 && i + 1 < argc) {
+			d.output = argv[++i];
 		} else if (key && d.n_roles < ROLES) {
 			*key = '\0';
 			d.roles[d.n_roles].name = argv[i];
