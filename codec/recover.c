@@ -28,9 +28,10 @@ static int finish(struct replay *p)
 	r = intent ? intent_read(intent, &s, p->err) : -EBADMSG;
 	steps.step = s.steps;
 	steps.n = s.n_steps;
-	/* It may have been killed before the record was durable; what follows from it would be. */
+	/* It may have been killed before the record was durable; what follows from it would be. The
+	 * folder, into which files were exchanged, must not be synced before the model's. */
 	if (r == 0)
-		r = journal_sync(&p->edits->journal, p->err);
+		r = file_sync(p->edits->journal.fd, &p->edits->journal.adrift);
 	if (r == 0)
 		r = steps_run(&steps, p->err);
 	stage_release(&s);

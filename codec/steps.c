@@ -198,7 +198,8 @@ static void sync_removals(const struct steps *s)
 
 		if (s->step[i].kind != STEP_REMOVE || strcmp(name, last) == 0)
 			continue;
-		(void)sync_folder(s->rootfd, name, NULL);
+		if (sync_folder(s->rootfd, name, NULL) < 0)
+			(void)sync_folder(s->rootfd, name, NULL); /* once may be by chance */
 		snprintf(last, sizeof(last), "%s", name);
 	}
 }
