@@ -248,12 +248,14 @@ static int walk(struct finder *f, uint32_t node, uint32_t depth)
 	__attribute__((cleanup(numbered_release))) struct numbered layers = {0};
 	int r;
 
-	if (depth > DEPTH_MAX || is_variable(f, node) || !visit(f, node))
+	if (f->nested > DEPTH_MAX || is_variable(f, node) || !visit(f, node))
 		return 0;
+	f->nested++;
 	r = list_numbered(f, node, "layer-", &layers);
-	if (r < 0)
-		return r;
-	return layers.n ? walk_network(f, node, &layers, depth) : walk_layer(f, node, depth);
+	if (r == 0)
+		r = layers.n ? walk_network(f, node, &layers, depth) : walk_layer(f, node, depth);
+	f->nested--;
+	return r;
 }
 
 /* The list that Keras made of them when it saved a SavedModel. */

@@ -327,14 +327,14 @@ static int number(struct arena *arena, struct span *names, size_t n)
 }
 
 /* A weight without a name of its own has one in the graph; in a list, its key must do. */
-static struct span weight_name(const struct finder *f, const struct found_layer *l,
-			       const struct found_weight *w)
+static struct span weight_name(const struct finder *f, const struct found_weight *w,
+			       struct span scopes)
 {
 	struct span key = f->m->tensors[w->tensor].key;
 	struct span own = own_name(f, w);
 
 	if (own.n)
-		return below(own, shared_scopes(f, l, false));
+		return below(own, scopes);
 	if (w->edge.n)
 		return w->edge;
 	return parent(parent(key)).n ? below(parent(parent(key)), parent(parent(parent(key))))
@@ -344,12 +344,15 @@ static struct span weight_name(const struct finder *f, const struct found_layer 
 static int name_weights(const struct finder *f, const struct found_layer *l, struct layers *out)
 {
 	cleanup_free struct span *names = calloc(l->n + 1, sizeof(*names));
+	struct span scopes = shared_scopes(f, l, false);
 	int r = 0;
 
 	if (!names)
 		return -ENOMEM;
 	for (size_t i = 0; i < l->n; i++) {
-		names[i] = flatten(&out->arena, weight_name(f, l, &f->weights[l->first + i]));
+		const struct found_weight *w = &f->weights[l->first + i];
+
+		names[i] = flatten(&out->arena, weight_name(f, w, scopes));
 		if (!names[i].p)
 			return -ENOMEM;
 	}

@@ -28,6 +28,7 @@ struct finder {
 	size_t n_weights, weights_capacity;
 	uint32_t *seen; /* by node: which walk, counted from 1, came by there last */
 	uint32_t walks;
+	uint32_t nested;   /* objects and lists that a walk is in */
 	size_t steps_left; /* edges that may still be looked at */
 	bool tangled;	   /* that was not enough */
 	struct error *err;

@@ -9,6 +9,9 @@
 
 /* Strings are read and written as a whole; more than this is nobody's label or vocabulary. */
 static const uint64_t strings_max = 1 << 30;
+/* A few bytes may make many: of arrays without elements, of brackets around each element. */
+static const uint64_t brackets_max = 16 << 20, text_floor = 64 << 20;
+enum { TEXT_RATIO = 32 }; /* characters of text to a stored byte */
 
 static int read_base(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
 {
@@ -87,27 +90,31 @@ static void add_empty(struct buf *out, const struct shape *shape, uint32_t depth
 	buf_add_u8(out, ']');
 }
 
-static void add_array(struct buf *out, const struct shape *shape, struct strings *elements)
+/* False if it becomes too long. */
+static bool add_array(struct buf *out, const struct shape *shape, struct strings *elements)
 {
+	uint64_t stored = elements->lengths.n + elements->bytes.n;
+	uint64_t text_max = out->n + text_floor + TEXT_RATIO * stored;
 	struct span element;
 
 	for (uint32_t d = 0; d < shape->rank; d++)
 		buf_add_u8(out, '[');
-	for (uint64_t i = 1; strings_next(elements, &element); i++) {
+	for (uint64_t i = 1; out->n <= text_max && strings_next(elements, &element); i++) {
 		add_element(out, element);
 		add_separator(out, shape, i);
 	}
 	buf_add_u8(out, '\n');
+	return out->n <= text_max;
 }
 
 /* A shape with a zero in it has no elements, and may still have many brackets. */
 static bool too_many_brackets(const struct shape *shape)
 {
-	uint64_t product = 1;
+	uint64_t arrays = 1, all = 1; /* of this dimension; of those until here */
 
 	for (uint32_t d = 0; d < shape->rank && shape->dims[d]; d++)
-		if (mul_overflows(product, (uint64_t)shape->dims[d], &product) ||
-		    product > strings_max)
+		if (mul_overflows(arrays, (uint64_t)shape->dims[d], &arrays) ||
+		    add_overflows(all, arrays, &all) || all > brackets_max)
 			return true;
 	return false;
 }
@@ -127,7 +134,8 @@ int string_print(const struct tensor *t, struct span stored, struct buf *out, st
 		if (strings_next(&elements, &only))
 			buf_add(out, only);
 	} else if (n) {
-		add_array(out, &t->shape, &elements);
+		if (!add_array(out, &t->shape, &elements))
+			return error_set(err, -ENOTSUP, "an array with too many brackets to show");
 	} else if (too_many_brackets(&t->shape)) {
 		return error_set(err, -ENOTSUP, "an empty array with too many brackets to show");
 	} else {

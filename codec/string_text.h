@@ -13,7 +13,10 @@
  */
 int string_read(struct model *m, const struct tensor *t, struct buf *ret, struct error *err);
 
-/* Adds the text of stored bytes. -EIO: they make no sense. */
+/*
+ * Adds the text of stored bytes. -EIO: they make no sense. -ENOTSUP: the shape makes far more
+ * brackets than there are bytes.
+ */
 int string_print(const struct tensor *t, struct span stored, struct buf *out, struct error *err);
 /*
  * The other way: adds the stored bytes of a text. -EINVAL, with line and column: no JSON, or not

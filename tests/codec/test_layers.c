@@ -231,6 +231,29 @@ TEST(layers_that_share_too_much_are_refused)
 	assert_refused(layers_read(m, &layers, &err), -EFBIG, &err, "share too much");
 }
 
+TEST(lists_in_lists_have_a_depth)
+{
+	enum { CHAIN = 300000 };
+	struct node *nodes = calloc(CHAIN, sizeof(*nodes));
+	char(*edges)[16] = calloc(CHAIN, sizeof(*edges));
+	struct model *m;
+	struct layers layers = {0};
+	struct error err = {""};
+
+	assert_true(nodes && edges);
+	for (int i = 0; i < CHAIN; i++) {
+		snprintf(edges[i], sizeof(edges[i]), i ? "0=%d" : "layer-0=%d", i + 1);
+		nodes[i].edges = edges[i];
+	}
+	m = make_model(nodes, CHAIN);
+	assert_int_equal(layers_read(m, &layers, &err), 0);
+	assert_int_equal(layers.n_weights, 0);
+	layers_release(&layers);
+	model_free(m);
+	free(edges);
+	free(nodes);
+}
+
 TEST(a_graph_that_is_none)
 {
 	cleanup_model struct model *m = make_model((struct node[]){{"", "w"}}, 1);
@@ -257,6 +280,7 @@ int main(void)
 		cmocka_unit_test(names_where_weights_have_none),
 		cmocka_unit_test(graphs_that_lead_in_circles_or_nowhere),
 		cmocka_unit_test(layers_that_share_too_much_are_refused),
+		cmocka_unit_test(lists_in_lists_have_a_depth),
 		cmocka_unit_test(a_graph_that_is_none),
 	};
 	int failed = RUN(tests);
