@@ -249,43 +249,15 @@ static int adopt_region(struct content *c, struct region *fresh, struct error *e
 	return 0;
 }
 
-static int replace_locked(struct content *c, struct span stored, struct error *err)
-{
-	struct region *fresh;
-	int r = edits_new_replacement(c->model, c->tensor, stored.n, &fresh, err);
+/* All bytes of a tensor anew: fill() gives them, as content_overwrite() says. */
+struct whole {
+	int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at);
+	void *context;
+	bool replaces; /* the stored bytes, by so many others */
+	uint64_t size;
+};
 
-	if (r < 0)
-		return r;
-	r = write_at(fresh->data->fd, stored.p, stored.n, fresh->offset);
-	if (r < 0)
-		error_set(err, r, "work folder: %s", strerror(-r));
-	else
-		r = adopt_region(c, fresh, err);
-	if (r < 0)
-		edits_drop(c->model, fresh);
-	return r;
-}
-
-int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err)
-{
-	int r = content_replaceable(m, t, err);
-	struct content *c;
-
-	if (r < 0)
-		return r;
-	c = content_get(m, t);
-	if (!c)
-		return -ENOMEM;
-	content_lock_for_edit(c);
-	r = replace_locked(c, stored, err);
-	content_unlock(c);
-	content_put(c);
-	return r;
-}
-
-/* Fills a region part by part. */
-static int fill_region(struct region *to, int (*fill)(void *, uint8_t *, size_t, uint64_t),
-		       void *context)
+static int fill_region(struct region *to, const struct whole *w)
 {
 	enum { PART = 1 << 20 }; /* a multiple of any element's size */
 	cleanup_free uint8_t *part = malloc(PART);
@@ -294,7 +266,7 @@ static int fill_region(struct region *to, int (*fill)(void *, uint8_t *, size_t,
 	for (uint64_t at = 0; at < to->size && r == 0;) {
 		size_t n = to->size - at < PART ? (size_t)(to->size - at) : PART;
 
-		r = fill(context, part, n, at);
+		r = w->fill(w->context, part, n, at);
 		if (r == 0)
 			r = write_at(to->data->fd, part, n, to->offset + at);
 		at += n;
@@ -302,15 +274,15 @@ static int fill_region(struct region *to, int (*fill)(void *, uint8_t *, size_t,
 	return r;
 }
 
-static int overwrite_locked(struct content *c, int (*fill)(void *, uint8_t *, size_t, uint64_t),
-			    void *context, struct error *err)
+static int edit_whole_locked(struct content *c, const struct whole *w, struct error *err)
 {
 	struct region *fresh;
-	int r = edits_new_region(c->model, c->tensor, true, &fresh, err);
+	int r = w->replaces ? edits_new_replacement(c->model, c->tensor, w->size, &fresh, err)
+			    : edits_new_region(c->model, c->tensor, true, &fresh, err);
 
 	if (r < 0)
 		return r;
-	r = fill_region(fresh, fill, context);
+	r = fill_region(fresh, w);
 	if (r < 0)
 		error_set(err, r, "work folder: %s", strerror(-r));
 	else
@@ -320,23 +292,42 @@ static int overwrite_locked(struct content *c, int (*fill)(void *, uint8_t *, si
 	return r;
 }
 
+static int edit_whole(struct model *m, struct tensor *t, const struct whole *w, struct error *err)
+{
+	struct content *c = content_get(m, t);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	content_lock_for_edit(c);
+	r = edit_whole_locked(c, w, err);
+	content_unlock(c);
+	content_put(c);
+	return r;
+}
+
+static int copy_stored(void *stored, uint8_t *to, size_t n, uint64_t at)
+{
+	memcpy(to, ((const struct span *)stored)->p + at, n);
+	return 0;
+}
+
+int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err)
+{
+	const struct whole w = {copy_stored, &stored, true, stored.n};
+	int r = content_replaceable(m, t, err);
+
+	return r < 0 ? r : edit_whole(m, t, &w, err);
+}
+
 int content_overwrite(struct model *m, struct tensor *t,
 		      int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at), void *context,
 		      struct error *err)
 {
+	const struct whole w = {.fill = fill, .context = context};
 	int r = content_editable(m, t, err);
-	struct content *c;
 
-	if (r < 0)
-		return r;
-	c = content_get(m, t);
-	if (!c)
-		return -ENOMEM;
-	content_lock_for_edit(c);
-	r = overwrite_locked(c, fill, context, err);
-	content_unlock(c);
-	content_put(c);
-	return r;
+	return r < 0 ? r : edit_whole(m, t, &w, err);
 }
 
 static int read_region(const struct region *region, struct buf *ret, struct error *err)

@@ -19,7 +19,7 @@ static int copy_place(const struct place *from, struct place *ret)
 											: -ENOMEM;
 }
 
-int model_reload(const struct model *m, struct model **ret, struct error *err)
+static int reload(const struct model *m, struct model **ret, struct error *err)
 {
 	cleanup_model struct model *fresh = model_new();
 	int r = fresh ? copy_place(&m->place, &fresh->place) : -ENOMEM;
@@ -70,7 +70,7 @@ static void take_over(struct model *m, struct model *fresh)
 int model_rebase(struct model *m, struct error *err)
 {
 	cleanup_model struct model *fresh = NULL;
-	int r = model_reload(m, &fresh, err);
+	int r = reload(m, &fresh, err);
 
 	if (r == 0)
 		r = compare_tensors(m, fresh, err);

@@ -4,11 +4,10 @@
 
 #include "codec/model.h"
 
-/* Loads the same place again. Errors as model_open(). */
-int model_reload(const struct model *m, struct model **ret, struct error *err);
 /*
- * Takes the new places of all tensors over, and drops the overlays that are in the model now.
- * Whoever reads goes on reading the same bytes. On failure nothing has changed.
+ * Loads the same place again, takes the new places of all tensors over, and drops the overlays that
+ * are in the model now. Whoever reads goes on reading the same bytes. Errors as model_open();
+ * -ESTALE: what is there is not what was committed. On failure nothing has changed.
  */
 int model_rebase(struct model *m, struct error *err);
 

@@ -13,7 +13,7 @@
 const double forever = 86400.0;
 static const double a_moment = 1.0;
 
-double attr_timeout(const struct node *n)
+static double attr_timeout(const struct node *n)
 {
 	if (n->type == NODE_FOLDER && n->kind == FOLDER_MEMBER)
 		return a_moment;

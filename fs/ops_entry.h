@@ -6,7 +6,5 @@
 
 /* Fills in the node, its attributes, and how long they hold. False: there is no such node. */
 bool entry_fill(struct view *v, node_id id, struct fuse_entry_param *ret);
-/* How long the attributes of a node hold. */
-double attr_timeout(const struct node *n);
 
 #endif

@@ -320,20 +320,6 @@ void tree_link_path(struct tree *t, node_id link, struct buf *out)
 	tree_path(t, common, to, out);
 }
 
-node_id tree_walk(struct tree *t, node_id from, struct span path)
-{
-	node_id id = from;
-
-	while (path.n && id) {
-		const uint8_t *slash = memchr(path.p, '/', path.n);
-		size_t n = slash ? (size_t)(slash - path.p) : path.n;
-
-		id = tree_find(t, id, span_first(path, n));
-		path = span_skip(path, slash ? n + 1 : n);
-	}
-	return id;
-}
-
 void tree_remember(struct tree *t, node_id id, uint32_t n)
 {
 	pthread_mutex_lock(&t->lock);

@@ -77,8 +77,6 @@ void tree_path(struct tree *t, node_id from, node_id id, struct buf *out);
  * "../../variables/w".
  */
 void tree_link_path(struct tree *t, node_id link, struct buf *out);
-/* The node at a path below `from`, or NODE_NONE. */
-node_id tree_walk(struct tree *t, node_id from, struct span path);
 
 /* The kernel has looked a node up n times more, or forgotten it n times. */
 void tree_remember(struct tree *t, node_id id, uint32_t n);
