@@ -91,13 +91,15 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 }
 
 /* Adds the nodes that it changes. */
-static void revert_all(const struct branch *b, node_id **changed, size_t *n, size_t *capacity)
+static void revert_all(struct view *v, const struct branch *b, node_id **changed, size_t *n,
+		       size_t *capacity)
 {
 	for (size_t i = 0; i < b->model->n_tensors; i++) {
 		node_id *grown;
 
 		if (!content_revert(b->model, &b->model->tensors[i]))
 			continue;
+		view_forget_size(v, b->tensor_nodes[i]);
 		grown = vector_grow(*changed, *n, capacity, sizeof(*grown));
 		if (!grown)
 			continue;
@@ -129,7 +131,7 @@ int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct err
 			worst = r;
 		if (r < 0 || !b->model->edits)
 			continue;
-		revert_all(b, ret_changed, ret_n, &capacity);
+		revert_all(v, b, ret_changed, ret_n, &capacity);
 		edits_tidy(b->model);
 	}
 	pthread_mutex_lock(&v->lock);

@@ -84,23 +84,38 @@ static struct text *join(struct view *v, node_id id, bool for_write)
 	return t;
 }
 
-/* Shows a new text to others; gives it up if somebody was faster. */
-static struct text *publish(struct view *v, struct text *t, bool for_write)
+/*
+ * Shows a new text to others; gives it up if somebody was faster. NULL: it may be old already, for
+ * texts have changed since it was begun.
+ */
+static struct text *publish(struct view *v, struct text *t, bool for_write, size_t changes)
 {
-	struct text *other;
+	struct text *shown;
 
 	pthread_mutex_lock(&v->lock);
-	other = find(v, t->node);
-	if (!other) {
+	shown = find(v, t->node);
+	if (!shown && changes == v->changes) {
 		t->next = v->texts;
-		v->texts = t;
+		v->texts = shown = t;
 	}
-	(other ? other : t)->refs++;
-	(other ? other : t)->writers += for_write;
+	if (shown) {
+		shown->refs++;
+		shown->writers += for_write;
+	}
 	pthread_mutex_unlock(&v->lock);
-	if (other)
+	if (shown != t)
 		text_free(t);
-	return other ? other : t;
+	return shown;
+}
+
+static size_t changes_of(struct view *v)
+{
+	size_t changes;
+
+	pthread_mutex_lock(&v->lock);
+	changes = v->changes;
+	pthread_mutex_unlock(&v->lock);
+	return changes;
 }
 
 int text_open(struct view *v, node_id id, const struct node *n, bool for_write, bool anew,
@@ -116,14 +131,16 @@ int text_open(struct view *v, node_id id, const struct node *n, bool for_write, 
 	if (r < 0)
 		return r;
 	t = k->live ? NULL : join(v, id, for_write);
-	if (!t) {
+	while (!t) {
+		size_t changes = changes_of(v);
+
 		t = text_new(v, id, n, anew, err, &r);
 		if (!t)
 			return r;
 		if (k->live)
 			t->refs = 1;
 		else
-			t = publish(v, t, for_write);
+			t = publish(v, t, for_write, changes);
 	}
 	*ret = t;
 	return 0;

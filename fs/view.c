@@ -280,13 +280,13 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 {
 	cleanup_buf struct buf text = {0};
 	uint64_t *slot, kept = 0;
-	size_t forgotten;
+	size_t changes;
 
 	pthread_mutex_lock(&v->lock);
 	slot = size_slot(v, id, n);
 	if (slot)
 		kept = *slot;
-	forgotten = v->forgotten;
+	changes = v->changes;
 	pthread_mutex_unlock(&v->lock);
 	if (text_draft_size(v, id, &kept))
 		return kept;
@@ -295,7 +295,7 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 	if (view_render(v, n, &text, NULL) < 0)
 		text.n = 0;
 	pthread_mutex_lock(&v->lock);
-	if (slot && forgotten == v->forgotten) /* or it may be that of an older text */
+	if (slot && changes == v->changes) /* or it may be that of an older text */
 		*slot = text.n + 1;
 	pthread_mutex_unlock(&v->lock);
 	return text.n;
@@ -328,7 +328,7 @@ void view_forget_size(struct view *v, node_id id)
 	slot = size_slot(v, id, &n);
 	if (slot)
 		*slot = 0;
-	v->forgotten++;
+	v->changes++;
 	pthread_mutex_unlock(&v->lock);
 }
 

@@ -50,7 +50,7 @@ struct view {
 		lost_drafts;	 /* of an earlier mount, and who unmounts has not heard of it yet */
 	pthread_mutex_t growing; /* folders that are made when somebody looks */
 	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
-	size_t forgotten;	 /* how often a size became wrong */
+	size_t changes;		 /* how often a text became another one */
 	struct text *texts;	 /* that are open (fs/text.h) */
 	struct buf dropped;	 /* drafts that were not accepted: path NUL why NUL */
 	struct buf last_commit;	 /* when and how it went; empty: there was none */

@@ -104,6 +104,17 @@ def test_discard_of_a_mount_brings_the_saved_content_back(plain, plain_contents)
     assert cat(plain, 'tiny') == plain_contents['tiny']
 
 
+def test_discard_brings_a_text_back_in_its_own_length(copy_of):
+    with Mount(copy_of('dtypes/dtypes')) as m:
+        file = m.file('string/hi')
+        before = file.read_bytes()
+        file.write_bytes(before + b' longer')
+        assert len(file.read_bytes()) == len(before) + 7
+        assert weightctl('discard', m.path).returncode == FINE
+        wait_for_content(file, before)
+        assert file.stat().st_size == len(before)
+
+
 def test_discard_of_a_mount_leaves_no_trace(plain):
     before = snapshot(plain.parent)
     with Mount(plain) as m:
