@@ -173,6 +173,8 @@ int content_incomplete(const struct content *c, struct error *err)
 	const struct tensor *t = c->tensor;
 	cleanup_buf struct buf shape = {0};
 
+	if (c->draft_size == c->draft->size)
+		return error_set(err, -EINVAL, "all bytes were written, but nobody closed it");
 	shape_print(&t->shape, &shape);
 	return error_set(err, -EINVAL, "%llu bytes were written, but %s %.*s takes %llu",
 			 (unsigned long long)c->draft_size, dtype_name(t->dtype).text, (int)shape.n,

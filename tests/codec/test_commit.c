@@ -253,6 +253,18 @@ TEST(a_draft_that_was_given_up_is_not_written_in_place)
 	content_close(c, true, NULL);
 }
 
+TEST(a_draft_that_nobody_closed_says_so)
+{
+	static uint8_t zeros[SIZE];
+	struct content *c = open_for_write("w");
+	struct error err = {""};
+
+	assert_int_equal(content_truncate(c, 0, &err), 0);
+	assert_int_equal(content_write(c, zeros, SIZE, 0, &err), SIZE);
+	assert_int_equal(content_close(c, true, &err), CONTENT_DROPPED);
+	assert_non_null(strstr(err.text, "nobody closed it"));
+}
+
 TEST(an_open_file_cannot_be_written_when_the_model_became_read_only)
 {
 	struct content *c = open_for_write("w");
@@ -471,6 +483,7 @@ int main(void)
 		CASE(a_failed_commit_and_a_kill_after_a_dropped_draft),
 		CASE(an_edit_of_no_bytes_before_another),
 		CASE(a_draft_that_was_given_up_is_not_written_in_place),
+		CASE(a_draft_that_nobody_closed_says_so),
 		CASE(an_open_file_cannot_be_written_when_the_model_became_read_only),
 		CASE(the_lock_goes_back_with_the_file),
 		CASE(an_intent_of_another_boot_counts),
