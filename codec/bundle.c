@@ -135,8 +135,10 @@ static int check_size(uint32_t dtype, uint64_t elements, uint64_t size, struct e
 	}
 	if (!dtype_size(dtype))
 		return 0;
-	if (mul_overflows(elements, (uint64_t)dtype_size(dtype), &expected) ||
-	    expected > INT64_MAX || size != expected)
+	if (mul_overflows(elements, (uint64_t)dtype_size(dtype), &expected) || expected > INT64_MAX)
+		return error_set(err, -EBADMSG, "%llu elements of %s are more than a file can hold",
+				 (unsigned long long)elements, dtype_name(dtype).text);
+	if (size != expected)
 		return error_set(err, -EBADMSG,
 				 "stored size is %llu, but %s of this shape takes %llu",
 				 (unsigned long long)size, dtype_name(dtype).text,

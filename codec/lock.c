@@ -46,14 +46,15 @@ static int holder(const struct stat *st)
 	return found > 0 ? found : 0;
 }
 
-static int busy(const char *name, int fd, struct error *err)
+static int busy(const struct model *m, const char *name, int fd, struct error *err)
 {
 	struct stat st;
 	int pid = fstat(fd, &st) == 0 ? holder(&st) : 0;
 
 	if (!pid)
-		return error_set(err, -EBUSY, "%s: in use by another process", name);
-	return error_set(err, -EBUSY, "%s: in use by process %d", name, pid);
+		return error_set(err, -EBUSY, "%s/%s: in use by another process", m->place.root,
+				 name);
+	return error_set(err, -EBUSY, "%s/%s: in use by process %d", m->place.root, name, pid);
 }
 
 int lock_model(const struct model *m, struct error *err)
@@ -68,7 +69,7 @@ int lock_model(const struct model *m, struct error *err)
 		return error_errno(err, "%s", file->name);
 	r = lock_file(fd);
 	if (r == -EBUSY)
-		return busy(file->name, fd, err);
+		return busy(m, file->name, fd, err);
 	if (r < 0)
 		return error_set(err, r, "%s: cannot be locked: %s", file->name, strerror(-r));
 	r = model_check_base(m, err);

@@ -1,8 +1,10 @@
 /* weightctl ls: the tensors of a model, by their paths. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/ctl.h"
+#include "fs/log.h"
 
 static void print_one(const struct view *v, const struct branch *b, size_t i, bool long_form)
 {
@@ -14,6 +16,8 @@ static void print_one(const struct view *v, const struct branch *b, size_t i, bo
 	if (long_form)
 		printf("%-10s %12llu  %-16.*s  ", dtype_name(t->dtype).text,
 		       (unsigned long long)tensor_size(t), (int)shape.n, (const char *)shape.p);
+	if (path.n && isatty(STDOUT_FILENO)) /* as ls(1) does */
+		log_clean((char *)path.p, path.n);
 	fwrite(path.p, 1, path.n, stdout);
 	putchar('\n');
 }

@@ -55,7 +55,7 @@ bool ctl_look_at_all(struct view *v)
 static void help(void)
 {
 	puts("usage: weightctl COMMAND ...\n\nLooks into TensorFlow models without mounting "
-	     "them.\n");
+	     "them, and at the edits of those that are or were mounted.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-8s %-18s %s\n", commands[i]->name, commands[i]->arguments,
 		       commands[i]->what);
@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	log_reserve_streams();
 	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
 		help();
 		return EXIT_FINE;

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "fs/exit.h"
 
 enum { KEPT = 64 << 10, LINE = 2048 };
 
@@ -14,6 +17,16 @@ static struct {
 	int fd; /* of the log file */
 	struct buf kept;
 } the_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+void log_reserve_streams(void)
+{
+	/* The wrong way round: what was closed stays of no use. */
+	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+			_exit(EXIT_NOT_MOUNTABLE);
+}
 
 int log_open(enum log_target target, const char *path)
 {

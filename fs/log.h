@@ -9,6 +9,13 @@
 
 #include "codec/buf.h"
 
+/*
+ * To be called before anything else is opened: a program that was started with one of the
+ * descriptors 0 to 2 closed would open a model there, and write its messages into it. Until
+ * somebody opens them on purpose, reading and writing there fails.
+ */
+void log_reserve_streams(void);
+
 /* Where lines go from now on, apart from memory. */
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 

@@ -179,11 +179,19 @@ static int mount_model(const struct options *o)
 
 	mountpoint = mountpoint_path(o->mountpoint, &err);
 	r = mountpoint ? mount_make_way(mountpoint, &err) : -ENOENT;
+	if (r == 0 && strcmp(mountpoint, "/") == 0)
+		r = error_set(&err, -EINVAL, "nothing can be mounted over /: name another folder");
 	if (r < 0) {
 		say("weightfs: %s", err.text);
 		return r == -EBUSY ? EXIT_BUSY : EXIT_NOT_MOUNTABLE;
 	}
 	absolute.logfile = logfile = absolute_path(o->logfile);
+	r = logfile ? log_open(LOG_TO_FILE, logfile) : 0;
+	if (r < 0) {
+		say("weightfs: the log file %s cannot be written: %s", logfile, strerror(-r));
+		return EXIT_NOT_MOUNTABLE;
+	}
+	log_open(LOG_TO_STDERR, NULL);
 	absolute.workdir = workdir = absolute_path(o->workdir);
 	absolute.output = output = absolute_path(o->output);
 	the_options = &absolute;
@@ -198,8 +206,10 @@ static int mount_model(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o;
-	int code = options_parse(argc, argv, &o);
+	int code;
 
+	log_reserve_streams();
+	code = options_parse(argc, argv, &o);
 	if (code >= 0)
 		return code;
 	/* What is large goes back to the system when it is freed; by default that ends in time. */

@@ -51,16 +51,19 @@ static int usage(const char *what, const char *about)
 static bool is_mount_word(const char *word)
 {
 	static const char *const words[] = {
-		"rw",	      "dev",	  "nodev",	 "suid",
-		"nosuid",     "exec",	  "noexec",	 "atime",
-		"noatime",    "relatime", "norelatime",	 "diratime",
-		"nodiratime", "auto",	  "noauto",	 "user",
-		"nouser",     "users",	  "_netdev",	 "nofail",
-		"defaults",   "sync",	  "async",	 "default_permissions",
-		"nonempty",   "lazytime", "strictatime",
+		"rw",	      "dev",	  "nodev",	"suid",
+		"nosuid",     "exec",	  "noexec",	"atime",
+		"noatime",    "relatime", "norelatime", "diratime",
+		"nodiratime", "auto",	  "noauto",	"user",
+		"nouser",     "users",	  "_netdev",	"nofail",
+		"defaults",   "sync",	  "async",	"default_permissions",
+		"nonempty",   "lazytime", "nolazytime", "strictatime",
+		"dirsync",    "group",	  "nogroup",	"nostrictatime",
+		"owner",      "noowner",  "iversion",	"noiversion",
+		"mand",	      "nomand",	  "silent",	"loud",
 	};
 
-	if (strncmp(word, "x-", 2) == 0 || strncmp(word, "comment=", 8) == 0)
+	if (strncasecmp(word, "x-", 2) == 0 || strncmp(word, "comment=", 8) == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strcmp(words[i], word) == 0)
@@ -112,14 +115,14 @@ static int parse_word(const char *word, struct options *o)
 		o->backup = true;
 	else if (strcmp(word, "verify") == 0)
 		o->verify = true;
-	else if (strncmp(word, "logfile=", 8) == 0)
+	else if (strncmp(word, "logfile=", 8) == 0 && word[8])
 		o->logfile = word + 8;
 	else if (strncmp(word, "workdir=", 8) == 0 && word[8])
 		o->workdir = word + 8;
 	else if (strncmp(word, "output=", 7) == 0 && word[7])
 		o->output = word + 7;
 	else if (parse_numeric(word, o, &ok))
-		return ok ? -1 : usage("not a number in -o ", word);
+		return ok ? -1 : usage("not a number, or out of range, in -o ", word);
 	else if (*word && !is_mount_word(word))
 		return usage("unknown option -o ", word);
 	return -1;
@@ -146,8 +149,9 @@ static int check(const struct options *o, int n_names)
 	if (!o->unmount && o->lazy)
 		return usage("--lazy goes with -u", "");
 	if (!o->unmount && n_names != 2)
-		return usage(n_names < 2 ? "MODEL and MOUNTPOINT are missing" + (n_names ? 10 : 0)
-					 : "more than MODEL and MOUNTPOINT",
+		return usage(n_names > 2 ? "more than MODEL and MOUNTPOINT"
+			     : n_names	 ? "MOUNTPOINT is missing"
+					 : "MODEL and MOUNTPOINT are missing",
 			     "");
 	return -1;
 }

@@ -26,7 +26,7 @@ void log_refusal(const struct view *v, node_id node, const struct error *err)
 	if (!err->text[0])
 		return;
 	view_path(v, node, &path);
-	log_line("%s: %s", quote(buf_span(&path)), err->text);
+	log_line("%s: %s", path.n ? quote(buf_span(&path)) : "/", err->text);
 }
 
 void reply_error(fuse_req_t req, node_id node, int code, const struct error *err)

@@ -359,8 +359,6 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 
 	if (k->of != THING_VIEW && b->model->n_base)
 		st->st_mtim = from_nanoseconds(b->model->base[0].id.mtime);
-	if (k->live)
-		clock_gettime(CLOCK_REALTIME, &st->st_mtim);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
 	if (k->tail && text_draft_size(v, id, &draft))
