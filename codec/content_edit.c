@@ -29,8 +29,9 @@ static int fill_block(struct content *c, struct region *to, uint64_t block, stru
 	uint8_t bytes[REGION_BLOCK];
 	int r = content_copy_below(c, to, start, (size_t)n, bytes, err);
 
-	if (r == 0)
-		r = write_at(to->data->fd, bytes, (size_t)n, to->offset + start);
+	if (r < 0)
+		return r;
+	r = write_at(to->data->fd, bytes, (size_t)n, to->offset + start);
 	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
 }
 
@@ -69,19 +70,12 @@ static int check_writable(const struct content *c, struct error *err)
 	return 0;
 }
 
-static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t at,
-			struct error *err)
+static int write_region(struct content *c, struct region *to, const void *bytes, size_t n,
+			uint64_t at, struct error *err)
 {
-	struct region *to = c->draft ? c->draft : c->overlay;
 	uint64_t first = at / REGION_BLOCK, count = (at + n - 1) / REGION_BLOCK + 1 - first;
-	int r = check_writable(c, err);
+	int r = fill_edges(c, to, at, n, err);
 
-	if (r == 0 && !to) {
-		r = edits_new_region(c->model, c->tensor, false, &c->overlay, err);
-		to = c->overlay;
-	}
-	if (r == 0)
-		r = fill_edges(c, to, at, n, err);
 	if (r < 0)
 		return r;
 	r = write_at(to->data->fd, bytes, n, to->offset + at);
@@ -94,6 +88,37 @@ static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t
 			r = edits_add_blocks(c->model, to, first, count, err);
 	}
 	return r;
+}
+
+/*
+ * The first write to a tensor. If it is refused nothing of it stays; and of a model that was
+ * replaced not even a work folder, which the next mount would take for that of another model.
+ */
+static int write_first(struct content *c, const void *bytes, size_t n, uint64_t at,
+		       struct error *err)
+{
+	uint8_t byte;
+	int r = content_accepted(c, at, 1, &byte, err);
+
+	if (r == 0)
+		r = edits_new_region(c->model, c->tensor, false, &c->overlay, err);
+	if (r < 0)
+		return r;
+	r = write_region(c, c->overlay, bytes, n, at, err);
+	if (r < 0)
+		edits_drop(c->model, steal_pointer(c->overlay));
+	return r;
+}
+
+static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t at,
+			struct error *err)
+{
+	struct region *to = c->draft ? c->draft : c->overlay;
+	int r = check_writable(c, err);
+
+	if (r < 0)
+		return r;
+	return to ? write_region(c, to, bytes, n, at, err) : write_first(c, bytes, n, at, err);
 }
 
 ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t offset,
