@@ -100,6 +100,47 @@ int folder_copy(int fromfd, const char *from, int tofd, const char *to,
 	return copy_at(fromfd, from, tofd, to, what, 0);
 }
 
+struct walk {
+	int (*visit)(void *context, const char *path, const struct stat *st);
+	void *context;
+};
+
+/* A folder of which that much of the path leads to it. */
+static int walk_at(int parentfd, const char *name, struct buf *path, const struct walk *w,
+		   int depth)
+{
+	int fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	size_t n = path->n;
+
+	if (!dir || depth > DEPTH_MAX)
+		return dir ? -ELOOP : -errno;
+	while (r == 0 && (entry = readdir(dir))) {
+		struct stat st;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		path->n = n;
+		buf_printf(path, "/%s%c", entry->d_name, 0);
+		if (path->failed || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return path->failed ? -ENOMEM : -errno;
+		path->n--;
+		r = w->visit(w->context, (const char *)path->p, &st);
+		if (r == 0 && S_ISDIR(st.st_mode))
+			r = walk_at(fd, entry->d_name, path, w, depth + 1);
+	}
+	return r;
+}
+
+int folder_walk(int parentfd, const char *name,
+		int (*visit)(void *context, const char *path, const struct stat *st), void *context)
+{
+	cleanup_buf struct buf path = {0};
+
+	return walk_at(parentfd, name, &path, &(struct walk){visit, context}, 0);
+}
+
 static void remove_at(int parentfd, const char *name, int depth)
 {
 	int fd = openat(parentfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/stat.h>
+
 #include "codec/error.h"
 
 /*
@@ -30,6 +32,13 @@ struct folder_copy {
  */
 int folder_copy(int fromfd, const char *from, int tofd, const char *to,
 		const struct folder_copy *what);
+/*
+ * Goes through all that is in a folder, in no order; follows no link. path: "/x", "/folder/x". The
+ * first result of visit() that is not 0 ends it. -ELOOP: nested too deeply.
+ */
+int folder_walk(int parentfd, const char *name,
+		int (*visit)(void *context, const char *path, const struct stat *st),
+		void *context);
 /* Removes a folder and all in it, as far as that is possible; follows no link. */
 void folder_remove(int parentfd, const char *name);
 

@@ -249,7 +249,7 @@ class Arena:
 
 def is_backup(name, kind):
     if kind.saved_model:
-        return name == 'm.bak/' or name.startswith('m.bak/')
+        return name in ('m.bak/', 'm.bak.by-weightfs') or name.startswith('m.bak/')
     return name in ('m/ckpt.bak.index', 'm/ckpt.bak.by-weightfs') or \
         (name.startswith('m/ckpt.bak.data-') and '-of-' in name)
 

@@ -226,6 +226,62 @@ def test_what_somebody_else_calls_a_backup_is_left_alone(copy_of):
         m.give_up()
 
 
+def put_back(model):
+    """The one command of weightfs(1)."""
+    if model.is_dir():
+        shutil.rmtree(model)
+        model.with_name(f'{model.name}.bak').rename(model)
+        return
+    for path in model.parent.glob(f'{model.name}.data-*'):
+        path.unlink()
+    for path in model.parent.glob(f'{model.name}.bak.[id]*'):
+        path.rename(path.with_name(path.name.replace('.bak', '', 1)))
+
+
+def copy_by_hand(model):
+    """As by `cp -a`."""
+    if model.is_dir():
+        shutil.copytree(model, model.with_name(f'{model.name}.bak'))
+        return
+    for path in model.parent.glob(f'{model.name}.[id]*'):
+        shutil.copy2(path, path.with_name(path.name.replace('.', '.bak.', 1)))
+
+
+@pytest.mark.parametrize('argument, name', [('vocab', 'scale'),
+                                            ('mlp_weights/mlp', 'layer_with_weights-0/bias')])
+def test_a_copy_made_by_hand_after_a_backup_was_put_back_is_left_alone(copy_of, argument, name):
+    model = copy_of(argument)
+    before = names_in(model.parent)
+    with Mount(model, 'backup') as m:
+        edit(m.file(name))
+    put_back(model)
+    assert names_in(model.parent) - before == {f'{model.name}.bak.by-weightfs'}
+    copy_by_hand(model)
+    kept = snapshot(model.parent)
+    with Mount(model, 'backup') as m:
+        edit(m.file(name))
+        code, said = m.unmount()
+        assert code == SAVE_FAILED and f'{model.name}.bak' in said and 'move it away' in said
+        m.give_up()
+    after = snapshot(model.parent)
+    assert {path: stat for path, stat in after.items() if '.bak' in str(path)} == \
+        {path: stat for path, stat in kept.items() if '.bak' in str(path)}
+
+
+def test_a_backup_to_which_somebody_has_added_is_left_alone(copy_of):
+    model = copy_of('vocab')
+    with Mount(model, 'backup') as m:
+        edit(m.file('scale'))
+    note = model.with_name('vocab.bak') / 'NOTES'
+    note.write_text('mine')
+    with Mount(model, 'backup') as m:
+        content = edit(m.file('scale'))
+        assert m.unmount()[0] == SAVE_FAILED
+        note.unlink()
+        assert m.unmount()[0] == FINE
+    assert cat(model, 'scale') == content
+
+
 # ---------------------------------------------------------------------------------- the work folder
 
 @pytest.mark.parametrize('size', ['plain', 'large'])
