@@ -45,6 +45,10 @@ static int ask_daemon(const char *mount, const char *command)
 	}
 	code = control_listen(fd);
 	close(fd);
+	if (code != EXIT_FINE && mount_is_dead(mount))
+		say("weightctl: the daemon of %s died meanwhile: 'weightfs -u %s' says where its "
+		    "edits are",
+		    mount, mount);
 	return code;
 }
 

@@ -150,36 +150,14 @@ static int save(const char *path)
 
 	if (fd < 0 && errno == EROFS)
 		return EXIT_FINE; /* a read-only mount has nothing to write */
+	if (fd < 0 && errno == ENOTCONN)
+		return EXIT_SAVE_FAILED; /* the daemon died a moment ago */
 	if (fd < 0) {
 		say("weightfs: %s: the daemon does not listen: %s", path, strerror(errno));
 		return errno == EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
 	}
 	code = control_listen(fd);
 	close(fd);
-	return code;
-}
-
-static int unmount_live(const char *path)
-{
-	int pidfd, fd, code, taken;
-	pid_t pid = daemon_of(path);
-
-	pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		syncfs(fd); /* pages that are dirty in maps */
-	close_pointer(&fd);
-	code = save(path);
-	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
-		taken = take_down(path);
-		if (taken == EXIT_FINE)
-			wait_for(pidfd);
-		else
-			code = taken;
-	} else {
-		say("weightfs: %s is still mounted, with the edits", path);
-	}
-	close_pointer(&pidfd);
 	return code;
 }
 
@@ -240,6 +218,32 @@ static int unmount_dead(const char *path, const char *source)
 	return EXIT_SAVE_FAILED;
 }
 
+static int unmount_live(const char *path, const char *source)
+{
+	int pidfd, fd, code, taken;
+	pid_t pid = daemon_of(path);
+
+	pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		syncfs(fd); /* pages that are dirty in maps */
+	close_pointer(&fd);
+	code = save(path);
+	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
+		taken = take_down(path);
+		if (taken == EXIT_FINE)
+			wait_for(pidfd);
+		else
+			code = taken;
+	} else if (mount_is_dead(path)) { /* it died meanwhile */
+		code = unmount_dead(path, source);
+	} else {
+		say("weightfs: %s is still mounted, with the edits", path);
+	}
+	close_pointer(&pidfd);
+	return code;
+}
+
 /* The daemon goes on until the last file is closed, and saves then. */
 static int detach(const char *path)
 {
@@ -286,5 +290,5 @@ int unmount(const char *mountpoint, bool lazily)
 		    path);
 		return EXIT_SAVE_FAILED;
 	}
-	return lazily ? detach(path) : unmount_live(path);
+	return lazily ? detach(path) : unmount_live(path, m.source);
 }

@@ -13,7 +13,7 @@ import pytest
 
 from models import write_bundle
 from mounting import (BUILD, BUSY, FINE, SAVE_FAILED, Mount, assert_sound, bash, cat, edit,
-                      environment, fails, run, wait_until, weightfs, work_folders)
+                      environment, fails, run, wait_until, weightctl, weightfs, work_folders)
 
 NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 
@@ -147,6 +147,39 @@ def test_killed_in_the_middle_it_leaves_a_mount_that_works_or_none(request, size
         assert cat(prefix, name) == content
         assert work_folders(prefix) == []
     assert_sound(prefix)
+
+
+# ------------------------------------------------------------------------- the death of the daemon
+
+@pytest.fixture
+def deadly(monkeypatch, tmp_path):
+    """A daemon that saves while files are open for writing is killed."""
+    (tmp_path / 'bin').mkdir()
+    (tmp_path / 'bin/sync').write_text('#!/bin/sh\nkill -9 $PPID\n')
+    (tmp_path / 'bin/sync').chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}/bin:{os.environ["PATH"]}')
+
+
+def test_u_whose_daemon_dies_detaches_and_says_where_the_edits_are(plain, deadly):
+    with Mount(plain) as m:
+        content = edit(m.file('tiny'))
+        with open(m.file('page'), 'r+b'):
+            done = weightfs('-u', m.path)
+        assert done.returncode == SAVE_FAILED and not m.mounted()
+        assert 'still mounted' not in done.stderr and 'had died; detached it' in done.stderr
+        assert f'kept in {plain}.weightfs' in done.stderr
+        m.over = True
+    with Mount(plain) as m:
+        assert m.file('tiny').read_bytes() == content
+
+
+def test_a_commit_whose_daemon_dies_says_so(plain, deadly):
+    with Mount(plain) as m:
+        edit(m.file('tiny'))
+        with open(m.file('page'), 'r+b'):
+            done = weightctl('commit', m.path)
+        assert done.returncode == SAVE_FAILED and 'died meanwhile' in done.stderr
+        m.over = True
 
 
 # -------------------------------------------------------------------------------------- full disks
