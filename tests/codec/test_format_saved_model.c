@@ -196,6 +196,10 @@ static const struct {
 	 false, "Keras 2 SavedModel"},
 	{"spelled_215", 4, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
 	 false, "Keras 2 SavedModel"},
+	{"spelled_212", 2, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
+	 false, "Keras 2 SavedModel"},
+	{"plain_212", 14, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
+	 false, "Keras 2 SavedModel"},
 };
 
 static void check_base(const struct model *m, const char *expected)

@@ -3,8 +3,8 @@
 
     make_models.py [--out DIR] [NAME ...]        without names: all of them
 
-It wants TensorFlow 2.21, tf_keras and keras; run with TensorFlow 2.15, it makes those models that
-want that one (MODELS_215). Each model is made in a process of its own, in an
+It wants TensorFlow 2.21, tf_keras and keras; run with TensorFlow 2.15 or 2.12 (and ml_dtypes), it
+makes those models that want that one (OLD_MODELS). Each model is made in a process of its own, in an
 empty working folder, from fixed seeds: no path gets in, and a second run gives the same bytes
 (but for keras3: its `_all_variables` come in the order of their addresses in memory).
 
@@ -71,7 +71,7 @@ from google.protobuf.json_format import MessageToDict, MessageToJson  # noqa: E4
 from tensorflow.core.protobuf import fingerprint_pb2, meta_graph_pb2, saved_model_pb2  # noqa: E402
 from tensorflow.core.protobuf import trackable_object_graph_pb2  # noqa: E402
 
-OLD = tf.__version__.startswith('2.15.')
+OLD = '.'.join(tf.__version__.split('.')[:2]) in ('2.12', '2.15')
 if OLD:  # its Keras is Keras 2
     tf_keras = keras
     from keras.protobuf import saved_metadata_pb2  # noqa: E402
@@ -488,8 +488,23 @@ def spelled_215():
     return spelled('spelled_215')
 
 
+def spelled_212():
+    """The same by TensorFlow 2.12, the last one whose to_json() is what config.json is."""
+    net = spelled('spelled_212')
+    assert net.to_json() == json_of_metadata(json.loads(metadata_in(Path('spelled_212'))))
+    return net
+
+
+def plain_212():
+    return plain('plain_212')
+
+
 def plain_215():
-    """One of each kind of layer that has a config of its own, not compiled, by Keras 2.15."""
+    return plain('plain_215')
+
+
+def plain(folder):
+    """One of each kind of layer that has a config of its own, not compiled, by an older Keras."""
     layers = tf_keras.layers
     net = tf_keras.Sequential([
         tf_keras.Input((8, 8, 3), name='image'),
@@ -497,7 +512,7 @@ def plain_215():
         layers.BatchNormalization(name='norm'), layers.Reshape((9, 2), name='steps'),
         layers.Bidirectional(layers.GRU(2), name='both'), layers.Dense(1, name='head'),
     ], name='plain')
-    save_small(net, 'plain_215')
+    save_small(net, folder)
     return net
 
 
@@ -581,9 +596,10 @@ MODELS = {f.__name__: f for f in (
     keras3, multi, novars, novars_tf1, estimator, v1_files, tables, nested, spelled, old_keras,
     tags, object_config)}
 MODELS['v1'] = MODELS.pop('v1_files')
-MODELS_215 = {f.__name__: f for f in (spelled_215, plain_215)}
+OLD_MODELS = {f.__name__: f for f in (spelled_212, plain_212, spelled_215, plain_215)}
 if OLD:
-    MODELS = MODELS_215
+    MODELS = {name: f for name, f in OLD_MODELS.items()
+              if name.endswith(tf.__version__[:4].replace('.', ''))}
 
 
 # --------------------------------------------------------------------------------- model helpers

@@ -62,7 +62,7 @@ def test_training_config_is_what_compile_was_given(shown):
     assert (path.read_text() if path.exists() else '') == expected
 
 
-@pytest.mark.parametrize('model', ['spelled', 'spelled_215'])
+@pytest.mark.parametrize('model', ['spelled', 'spelled_215', 'spelled_212'])
 def test_numbers_keep_their_spelling(copy_of, model):
     with Mount(copy_of(model)) as m:
         text = (m.path / 'config.json').read_text()
