@@ -1,5 +1,6 @@
 """`weightfs -u` tells the truth: about users, terminals, its own death, and what it detaches."""
 
+import contextlib
 import errno
 import mmap
 import os
@@ -160,10 +161,21 @@ def deadly(monkeypatch, tmp_path):
     monkeypatch.setenv('PATH', f'{tmp_path}/bin:{os.environ["PATH"]}')
 
 
+@contextlib.contextmanager
+def open_to_the_end(path):
+    """Open for writing; the close may hear that the daemon is dead."""
+    fd = os.open(path, os.O_RDWR)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
 def test_u_whose_daemon_dies_detaches_and_says_where_the_edits_are(plain, deadly):
     with Mount(plain) as m:
         content = edit(m.file('tiny'))
-        with open(m.file('page'), 'r+b'):
+        with open_to_the_end(m.file('page')):
             done = weightfs('-u', m.path)
         assert done.returncode == SAVE_FAILED and not m.mounted()
         assert 'still mounted' not in done.stderr and 'had died; detached it' in done.stderr
@@ -176,7 +188,7 @@ def test_u_whose_daemon_dies_detaches_and_says_where_the_edits_are(plain, deadly
 def test_a_commit_whose_daemon_dies_says_so(plain, deadly):
     with Mount(plain) as m:
         edit(m.file('tiny'))
-        with open(m.file('page'), 'r+b'):
+        with open_to_the_end(m.file('page')):
             done = weightctl('commit', m.path)
         assert done.returncode == SAVE_FAILED and 'died meanwhile' in done.stderr
         m.over = True
