@@ -62,7 +62,7 @@ static void parse_line(char *line, const char *path, struct mount *m)
 {
 	char at[PATH_MAX], type[64], source[PATH_MAX];
 	unsigned major, minor;
-	char *tail = strstr(line, " - ");
+	char *tail = strstr(line, " - "), *owner = tail ? strstr(tail, "user_id=") : NULL;
 
 	if (!tail || sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &minor, at) != 3)
 		return;
@@ -75,6 +75,7 @@ static void parse_line(char *line, const char *path, struct mount *m)
 	m->found = strcmp(type, "fuse.weightfs") == 0;
 	m->major = major;
 	m->minor = minor;
+	m->owner = owner ? (unsigned)strtoul(owner + strlen("user_id="), NULL, 10) : 0;
 	unescape(source);
 	snprintf(m->source, sizeof(m->source), "%s", source);
 }

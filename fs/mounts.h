@@ -9,6 +9,7 @@
 struct mount {
 	bool found; /* something of ours is mounted there, on top */
 	unsigned major, minor;
+	unsigned owner;	   /* the user who mounted it */
 	char source[4096]; /* the model, as the mount names it */
 };
 

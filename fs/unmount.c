@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -268,6 +269,31 @@ static bool is_foreign(const char *path)
 	return !control.failed && access((const char *)control.p, W_OK) < 0 && errno == EACCES;
 }
 
+/* Root may unmount it, but is not let in to hear how the save goes. */
+static int unmount_foreign(const char *path, unsigned owner, bool lazily)
+{
+	const struct passwd *user = getpwuid(owner);
+	struct error err = {""};
+
+	if (geteuid() != 0) {
+		say("weightfs: %s: mounted by another user, %s (%u), who alone (or root) can "
+		    "unmount it",
+		    path, user ? user->pw_name : "nameless", owner);
+		return EXIT_SAVE_FAILED;
+	}
+	if (mount_undo(path, lazily, &err) < 0) {
+		say("weightfs: not unmounted: %s; close what is open, or detach it with 'weightfs "
+		    "-u --lazy'",
+		    err.text);
+		name_holders(path);
+		return EXIT_BUSY;
+	}
+	say("weightfs: unmounted %s, a mount by %s (%u), whose daemon saves the edits now; its log "
+	    "says how that goes",
+	    path, user ? user->pw_name : "a nameless user", owner);
+	return EXIT_FINE;
+}
+
 int unmount(const char *mountpoint, bool lazily)
 {
 	struct error err = {""};
@@ -285,10 +311,7 @@ int unmount(const char *mountpoint, bool lazily)
 	}
 	if (mount_is_dead(path))
 		return unmount_dead(path, m.source);
-	if (is_foreign(path)) {
-		say("weightfs: %s: mounted by another user, who alone (or root) can unmount it",
-		    path);
-		return EXIT_SAVE_FAILED;
-	}
+	if (is_foreign(path))
+		return unmount_foreign(path, m.owner, lazily);
 	return lazily ? detach(path) : unmount_live(path, m.source);
 }

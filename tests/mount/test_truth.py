@@ -7,8 +7,11 @@ import os
 import pty
 import random
 import shlex
+import shutil
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -85,9 +88,48 @@ def test_another_user_is_told_whose_it_is(plain, root, options, lazily):
         m.path.chmod(0o755) if options else None
         done = run(*NOBODY, BUILD / 'weightfs', '-u', *lazily, m.path)
         assert done.returncode == SAVE_FAILED
-        assert 'another user' in done.stderr and done.stderr.count('\n') == 1
+        assert 'another user, root (0)' in done.stderr and done.stderr.count('\n') == 1
         assert m.mounted() and m.file('tiny').read_bytes() == content
     assert cat(plain, 'tiny') == content
+
+
+# In a mount namespace of its own, where everybody may open /dev/fuse. Root is not let in.
+BY_ROOT = """
+set -e
+cd {folder}
+mknod fuse c 10 229
+chmod 666 fuse
+mount --bind fuse /dev/fuse
+{nobody} {build}/weightfs plain/plain m -o logfile={folder}/log
+printf edited | {nobody} dd of=m/variables/tiny conv=notrunc status=none
+! ls m/variables 2>/dev/null
+{command} m
+! mountpoint -q m
+"""
+
+
+@pytest.fixture
+def of_nobody(plain, root):
+    """A folder of another user, with a model."""
+    folder = Path(tempfile.mkdtemp(prefix='weightfs-'))  # no user gets into those of pytest
+    shutil.copytree(plain.parent, folder / 'plain')
+    (folder / 'm').mkdir()
+    for path in (folder, *folder.rglob('*')):
+        os.chown(path, 65534, 65534)
+    (folder / 'umount.fuse.weightfs').symlink_to(BUILD / 'weightfs')
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize('command', ['{build}/weightfs -u', './umount.fuse.weightfs'])
+def test_root_unmounts_what_another_user_has_mounted(of_nobody, command):
+    words = {'folder': of_nobody, 'build': BUILD, 'nobody': ' '.join(NOBODY)}
+    done = run('unshare', '-m', 'bash', '-c',
+               BY_ROOT.format(**words, command=command.format(**words)))
+    assert done.returncode == FINE, done.stderr
+    assert 'nobody (65534)' in done.stderr and 'log' in done.stderr
+    wait_until(lambda: 'saved' in (of_nobody / 'log').read_text(), 'the daemon has saved')
+    assert cat(of_nobody / 'plain/plain', 'tiny')[:6] == b'edited'
 
 
 def test_without_a_terminal_or_any_descriptor(plain):
