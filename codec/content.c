@@ -176,9 +176,11 @@ int content_incomplete(const struct content *c, struct error *err)
 	if (c->draft_size == c->draft->size)
 		return error_set(err, -EINVAL, "all bytes were written, but nobody closed it");
 	shape_print(&t->shape, &shape);
-	return error_set(err, -EINVAL, "%llu bytes were written, but %s %.*s takes %llu",
+	return error_set(err, -EINVAL, "%llu bytes were written, but %s %.*s takes %llu%s%s",
 			 (unsigned long long)c->draft_size, dtype_name(t->dtype).text, (int)shape.n,
-			 shape.p, (unsigned long long)c->draft->size);
+			 shape.p, (unsigned long long)c->draft->size,
+			 c->draft_error ? ": a write failed: " : "",
+			 c->draft_error ? strerror(-c->draft_error) : "");
 }
 
 unsigned content_writers(struct content *c)

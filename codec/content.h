@@ -35,6 +35,7 @@ struct content {
 	struct region *overlay;	   /* NULL: not edited */
 	struct region *draft;	   /* NULL: none */
 	uint64_t draft_size, keep;
+	int draft_error; /* of a write to it that failed, for who hears that it is incomplete */
 	bool lost; /* a draft, given up while somebody writes it: errors until it is begun anew */
 	struct timespec mtime; /* of the last edit */
 	struct buf decoded;    /* the base, where its format decodes it (format.h): all of it */

@@ -118,7 +118,12 @@ static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t
 
 	if (r < 0)
 		return r;
-	return to ? write_region(c, to, bytes, n, at, err) : write_first(c, bytes, n, at, err);
+	if (!to)
+		return write_first(c, bytes, n, at, err);
+	r = write_region(c, to, bytes, n, at, err);
+	if (r < 0 && to == c->draft)
+		c->draft_error = r;
+	return r;
 }
 
 ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t offset,
@@ -172,9 +177,11 @@ static int truncate_locked(struct content *c, uint64_t size, struct error *err)
 		return r;
 	if (!c->draft) {
 		r = edits_new_region(c->model, c->tensor, true, &c->draft, err);
+		c->draft_error = 0;
 		c->keep = size;
 	} else if (size < c->draft_size) {
 		r = cut_draft(c, size, err);
+		c->draft_error = 0;
 	}
 	if (r == 0) {
 		c->draft_size = size;

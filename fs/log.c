@@ -9,13 +9,16 @@
 
 #include "fs/exit.h"
 
-enum { KEPT = 64 << 10, LINE = 2048 };
+enum { KEPT = 64 << 10, LINE = 2048, PATIENCE = 10 };
 
 static struct {
 	pthread_mutex_t lock;
 	enum log_target target;
 	int fd; /* of the log file */
 	struct buf kept;
+	char last[LINE]; /* what was said last, when, and how often since */
+	time_t last_said;
+	unsigned again;
 } the_log = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 void log_reserve_streams(void)
@@ -78,18 +81,12 @@ void log_clean(char *text, size_t n)
 			text[i] = '?';
 }
 
-void log_line(const char *format, ...)
+/* The lock is held. */
+static void put(const char *line)
 {
 	cleanup_buf struct buf stamped = {0};
-	char line[LINE];
-	va_list args;
 
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	log_clean(line, strlen(line));
 	add_stamped(&stamped, line);
-	pthread_mutex_lock(&the_log.lock);
 	if (!stamped.failed)
 		keep(&stamped);
 	if (the_log.target == LOG_TO_STDERR)
@@ -98,6 +95,47 @@ void log_line(const char *format, ...)
 		syslog(LOG_NOTICE, "%s", line);
 	else if (write(the_log.fd, stamped.p, stamped.n) < 0)
 		the_log.target = LOG_TO_SYSLOG;
+}
+
+static void print_again(char *line, size_t size)
+{
+	snprintf(line, size, "the same again: %u times", the_log.again);
+}
+
+/*
+ * A program that writes on where it cannot makes hundreds of refusals of it. True if the line was
+ * said a moment ago, which is counted. The lock is held.
+ */
+static bool is_again(const char *line)
+{
+	time_t now = time(NULL);
+	char again[64];
+
+	if (strcmp(line, the_log.last) == 0 && now - the_log.last_said < PATIENCE) {
+		the_log.again++;
+		return true;
+	}
+	print_again(again, sizeof(again));
+	if (the_log.again)
+		put(again);
+	the_log.again = 0;
+	the_log.last_said = now;
+	memcpy(the_log.last, line, strlen(line) + 1);
+	return false;
+}
+
+void log_line(const char *format, ...)
+{
+	char line[LINE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	log_clean(line, strlen(line));
+	pthread_mutex_lock(&the_log.lock);
+	if (!is_again(line))
+		put(line);
 	pthread_mutex_unlock(&the_log.lock);
 }
 
@@ -113,7 +151,12 @@ void say(const char *format, ...)
 
 void log_read(struct buf *out)
 {
+	char again[64];
+
 	pthread_mutex_lock(&the_log.lock);
 	buf_add(out, buf_span(&the_log.kept));
+	print_again(again, sizeof(again));
+	if (the_log.again)
+		add_stamped(out, again);
 	pthread_mutex_unlock(&the_log.lock);
 }
