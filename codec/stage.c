@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 
 #include "codec/folder.h"
 
@@ -30,6 +31,24 @@ static int staged_error(const struct stage *s, const char *name, struct error *e
 	return error_errno(err, "%s/%s", s->model->work_path, name);
 }
 
+/* What programs have noted at the file, and who else may use it. */
+static void copy_attributes(int from, int to)
+{
+	enum { MAX = 64 << 10 }; /* what Linux has at most, of names and of a value */
+	cleanup_free char *names = malloc(MAX), *value = malloc(MAX);
+	ssize_t n = names && value ? flistxattr(from, names, MAX) : 0;
+
+	for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
+		ssize_t size = strncmp(name, "user.", 5) == 0 ||
+					       strcmp(name, "system.posix_acl_access") == 0
+				       ? fgetxattr(from, name, value, MAX)
+				       : -1;
+
+		if (size >= 0)
+			(void)fsetxattr(to, name, value, (size_t)size, 0);
+	}
+}
+
 /* Mode and owner, as far as that is permitted. */
 static void dress(int fd, const struct stat *like)
 {
@@ -43,10 +62,16 @@ static void dress(int fd, const struct stat *like)
 
 void stage_dress(const struct stage *s, int fd, const char *like)
 {
+	cleanup_fd int from = -1;
 	struct stat st;
 
-	if (like && fstatat(s->model->place.rootfd, like, &st, 0) == 0)
-		dress(fd, &st);
+	if (!like || fstatat(s->model->place.rootfd, like, &st, 0) < 0)
+		return;
+	dress(fd, &st);
+	if (S_ISREG(st.st_mode))
+		from = openat(s->model->place.rootfd, like, O_RDONLY | O_CLOEXEC);
+	if (from >= 0)
+		copy_attributes(from, fd);
 }
 
 int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err)
@@ -116,6 +141,8 @@ static int stage_copy(struct stage *s, int dirfd, const char *name, struct stage
 		error_set(err, r, "copying %s: %s", name, strerror(-r));
 	else
 		dress(f.fd, &st);
+	if (r == 0)
+		copy_attributes(from, f.fd);
 	staged_close(&f);
 	if (r == 0)
 		*ret = f;

@@ -69,7 +69,7 @@ struct stage {
 void stage_init(struct stage *s, struct model *m, int workfd);
 void stage_release(struct stage *s);
 
-/* Makes an empty file, with the mode and owner of the file `like` of the model. */
+/* Makes an empty file, with the mode, owner and attributes of the file `like` of the model. */
 int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err);
 /* Makes a file with these bytes, synced. */
 int stage_write(struct stage *s, const char *like, struct span bytes, struct staged *ret,
