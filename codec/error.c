@@ -41,6 +41,19 @@ int error_prefix(struct error *err, int code, const char *format, ...)
 	return code;
 }
 
+int error_add(struct error *err, int code, const char *format, ...)
+{
+	size_t used = err ? strlen(err->text) : 0;
+	va_list args;
+
+	if (!err)
+		return code;
+	va_start(args, format);
+	vsnprintf(err->text + used, sizeof(err->text) - used, format, args);
+	va_end(args);
+	return code;
+}
+
 int error_errno(struct error *err, const char *format, ...)
 {
 	int saved = errno;

@@ -37,6 +37,10 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_prefix(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Adds to the sentence. For what to do about it. */
+int error_add(struct error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* -errno, with "CONTEXT: No such file or directory". Keeps errno. */
 int error_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

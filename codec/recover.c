@@ -112,6 +112,23 @@ static int foreign(const struct replay *p)
 			 m->work_path, m->place.argument);
 }
 
+/* What is the matter with the work folder, and the way out. */
+static int cannot_use(const struct model *m, int r, struct error *err)
+{
+	struct error why;
+
+	if (!err || r == -ENOMEM || r == -ESTALE) /* which foreign() has explained */
+		return r;
+	why = *err;
+	error_set(err, r, "%s: %s; ", m->work_path, why.text[0] ? why.text : strerror(-r));
+	if (r == -ENOTSUP)
+		return error_add(err, r, "-o ro shows the model as it is");
+	return error_add(err, r,
+			 "'weightctl discard %s' drops the edits that are there, and -o ro shows "
+			 "the model as it is",
+			 m->place.argument);
+}
+
 static int recover(struct replay *p, struct recovery *found)
 {
 	struct edits *e = p->edits;
@@ -182,7 +199,7 @@ int edits_recover(struct model *m, struct recovery *ret, struct error *err)
 	if (r == 0)
 		*ret = found;
 	replay_release(&p);
-	return r;
+	return r < 0 ? cannot_use(m, r, err) : 0;
 }
 
 /*
@@ -217,8 +234,8 @@ int edits_discard(struct model *m, struct recovery *ret, struct error *err)
 	replay_release(&p);
 	if (ret->finished)
 		return 0;
-	if (r < 0 && r != -EBADMSG && r != -ENOENT)
-		return r; /* -ENOTSUP: a newer version knows what it has staged */
+	if (r < 0 && r != -EBADMSG && r != -ENOENT) /* -ENOTSUP: a newer version knows its stage */
+		return error_prefix(err, r, "%s", m->work_path);
 	return edits_remove(m, err);
 }
 
@@ -249,5 +266,5 @@ int edits_inspect(struct model *m, struct summary *ret, struct error *err)
 		r = 0;
 	if (r == 0)
 		*ret = found;
-	return r;
+	return r < 0 ? cannot_use(m, r, err) : 0;
 }

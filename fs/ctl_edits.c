@@ -105,7 +105,8 @@ static void print_summary(const struct view *v, const struct summary *found)
 	if (found->drafts)
 		printf("%u unfinished draft%s\n", found->drafts, found->drafts == 1 ? "" : "s");
 	if (found->decided)
-		puts("a save was decided and not finished: 'weightctl recover' finishes it");
+		puts("a save was decided and not finished: 'weightctl recover' finishes it, or "
+		     "says why it cannot");
 	if (found->foreign)
 		puts("edits that were made for another state of the model: 'weightctl discard' "
 		     "drops them");
