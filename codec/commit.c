@@ -189,9 +189,25 @@ static int commit_elsewhere(struct model *m, struct commit_report *ret, struct e
 	return r;
 }
 
+/* Nobody can put them back under their old names. */
+static void note_missing(const struct model *m, uint32_t shards_before, struct commit_report *ret)
+{
+	cleanup_free bool *needed = calloc(m->n_shards + 1, sizeof(*needed));
+
+	for (size_t i = 0; needed && i < m->n_tensors; i++)
+		if (!m->tensors[i].slices && m->tensors[i].base.size &&
+		    m->tensors[i].base.shard < m->n_shards)
+			needed[m->tensors[i].base.shard] = true;
+	for (uint32_t i = 0; needed && i < m->n_shards; i++)
+		if (needed[i] && !m->shards[i].id.ino && !ret->missing++)
+			ret->first_missing = i;
+	ret->shards_before = shards_before;
+}
+
 static int commit_here(struct model *m, const struct commit_options *options,
 		       struct commit_report *ret, struct error *err)
 {
+	uint32_t shards_before = m->n_shards;
 	int r;
 
 	if (!ret->tensors && !(options->always && m->n_tensors)) {
@@ -205,6 +221,8 @@ static int commit_here(struct model *m, const struct commit_options *options,
 		r = commit_edits(m->edits, options, ret, err);
 	if (r == 0)
 		r = settle(m, err);
+	if (r == 0)
+		note_missing(m, shards_before, ret);
 	ret->rewritten = r == 0;
 	if (r < 0 && !ret->tensors && !m->read_only)
 		edits_tidy(m); /* it was made for this alone */

@@ -51,9 +51,14 @@ int saver_verify_base(struct saver *s, const struct tensor *t)
 	int fd = saver_old_shard(s, t->base.shard);
 	int r = fd < 0 ? fd : shape_elements(&t->shape, &elements);
 
-	if (r == 0)
-		r = stored_verify(fd, &t->base, t->dtype, elements, s->m->big_endian, s->err);
-	return r == -EBADMSG ? -EIO : r;
+	if (r < 0)
+		return r;
+	r = stored_verify(fd, &t->base, t->dtype, elements, s->m->big_endian, s->err);
+	if (r != -EBADMSG && r != -EIO)
+		return r;
+	return error_add(s->err, -EIO,
+			 "; the save would have to copy these bytes: write all of it anew, as with "
+			 "cp, or drop the edits with 'weightctl discard'");
 }
 
 static int copy_base(struct saver *s, const struct tensor *t, int to, uint64_t offset)

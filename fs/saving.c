@@ -2,8 +2,25 @@
 
 #include <time.h>
 
+#include "codec/bundle.h"
 #include "codec/content.h"
 #include "fs/log.h"
+
+/* A file that is put back must have the name by which the new index asks for it. */
+static void add_missing(struct buf *line, const struct model *m, const struct commit_report *done)
+{
+	cleanup_buf struct buf old = {0};
+
+	if (!done->missing)
+		return;
+	bundle_shard_name(m->prefix, done->first_missing, done->shards_before, &old);
+	if (!old.failed)
+		buf_printf(line, "; the data file %s is missing, and is called %s from now on",
+			   old.p, m->shards[done->first_missing].name);
+	if (done->missing > 1)
+		buf_printf(line, " (as are %u more, of which the counts in their names changed)",
+			   done->missing - 1);
+}
 
 static enum exit_code report(struct buf *line, const struct model *m,
 			     const struct commit_report *done)
@@ -13,17 +30,38 @@ static enum exit_code report(struct buf *line, const struct model *m,
 	if (done->copied)
 		buf_printf(line, "; %llu bytes were copied, because hard links cannot be made here",
 			   (unsigned long long)done->copied);
+	add_missing(line, m, done);
 	return EXIT_FINE;
 }
 
-static enum exit_code report_failure(struct buf *line, const struct model *m, int r,
-				     const struct error *err)
+static void add_where_edits_are(struct buf *line, const struct view *v, const struct model *m)
 {
-	buf_printf(line, "NOT saved: %s: %s; the edits are kept in %s", m->place.path,
-		   err->text[0] ? err->text : strerror(-r), m->work_path);
-	if (r == -ESTALE)
-		buf_add_str(line, " (the model was changed by somebody else: 'weightctl discard' "
-				  "drops the edits)");
+	if (edits_exist(m))
+		buf_printf(line, "; the edits are kept in %s", m->work_path);
+	else if (edits_unsaved(m) && v->over)
+		buf_printf(line, "; the edits are lost, because %s is gone", m->work_path);
+	else if (edits_unsaved(m))
+		buf_printf(line,
+			   "; the edits are NOT on disk, because %s is gone: they are only in "
+			   "this mount now, so copy them out of it before you unmount it",
+			   m->work_path);
+}
+
+static enum exit_code report_failure(struct buf *line, const struct view *v, const struct model *m,
+				     int r, const struct error *err)
+{
+	buf_printf(line, "NOT saved: %s: %s", m->place.path,
+		   err->text[0] ? err->text : strerror(-r));
+	add_where_edits_are(line, v, m);
+	if (r == -ESTALE && v->over)
+		buf_add_str(line, " (the model was changed by somebody else: put its old files "
+				  "back and mount it again, or drop the edits with 'weightctl "
+				  "discard')");
+	else if (r == -ESTALE)
+		buf_add_str(line,
+			    " (the model was changed by somebody else: copy what you edited "
+			    "out of the mount, as 'weightctl status' lists it; then 'weightctl "
+			    "discard' drops the edits)");
 	return r == -ESTALE ? EXIT_CHANGED : EXIT_SAVE_FAILED;
 }
 
@@ -47,8 +85,9 @@ static void note(struct view *v, const struct buf *lines, bool failed)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static enum exit_code save_one(struct model *m, const struct commit_options *options,
-			       struct buf *out, int *ret_error)
+static enum exit_code save_one(const struct view *v, struct model *m,
+			       const struct commit_options *options, struct buf *out,
+			       int *ret_error)
 {
 	cleanup_buf struct buf line = {0};
 	struct commit_report done = {0};
@@ -61,7 +100,7 @@ static enum exit_code save_one(struct model *m, const struct commit_options *opt
 	r = commit_model(m, options, &done, &err);
 	if (r == 0 && !done.rewritten)
 		return EXIT_FINE;
-	code = r == 0 ? report(&line, m, &done) : report_failure(&line, m, r, &err);
+	code = r == 0 ? report(&line, m, &done) : report_failure(&line, v, m, r, &err);
 	if (r < 0 && !*ret_error)
 		*ret_error = r;
 	log_clean((char *)line.p, line.n);
@@ -80,7 +119,7 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 
 	*ret_error = 0;
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		enum exit_code code = save_one(b->model, options, &lines, ret_error);
+		enum exit_code code = save_one(v, b->model, options, &lines, ret_error);
 
 		worst = exit_worse(worst, code);
 	}

@@ -270,6 +270,7 @@ int session_run(struct session *s, void (*ready)(void))
 	fuse_session_unmount(s->fuse);
 	fuse_session_destroy(s->fuse);
 	if (code == EXIT_FINE) {
+		s->view->over = true;
 		view_drop_drafts(s->view);
 		code = (int)save_all(s->view, &options, &text, &error);
 		for (size_t i = 0; (b = view_next_branch(s->view, &i));)

@@ -55,6 +55,7 @@ struct view {
 	struct buf dropped;	 /* drafts that were not accepted: path NUL why NUL */
 	struct buf last_commit;	 /* when and how it went; empty: there was none */
 	bool commit_failed;	 /* the last one */
+	_Atomic bool over;	 /* unmounted: nobody can look into it any more */
 };
 
 /* An empty view. NULL without memory. */

@@ -2,9 +2,13 @@
 
 import errno
 import os
+import re
 import shutil
 
-from mounting import FINE, Mount, fails, work_folders
+import pytest
+
+from mounting import (CHANGED, FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound, bash, cat,
+                      edit, fails, fill, weightctl, weightfs, work_folders)
 
 BIAS = 'layer_with_weights-0/bias'
 
@@ -34,11 +38,138 @@ def test_a_write_without_space_is_no_edit(small_disk, copy_of):
     model = shutil.copytree(copy_of('mlp_weights'), disk / 'mlp') / 'mlp'
     with Mount(model) as m:
         content = m.file(BIAS).read_bytes()
-        with open(disk / 'filler', 'wb', buffering=0) as file, fails(errno.ENOSPC):
-            while True:
-                file.write(bytes(4096))
+        fill(disk)
         os.truncate(disk / 'filler', (disk / 'filler').stat().st_size - 2 * 4096)
         with open(m.file(BIAS), 'r+b', buffering=0) as file, fails(errno.ENOSPC):
             os.pwrite(file.fileno(), bytes(4), 0)
         assert m.pending() == set() and m.file(BIAS).read_bytes() == content
         assert m.unmount() == (FINE, '')
+
+
+# ------------------------------------------------------------------------- where the edits are then
+
+def test_edits_whose_work_folder_is_gone_are_said_to_be_in_the_mount_only(copy_of):
+    model = copy_of('mlp')
+    with Mount(model) as m:
+        content = edit(m.file(BIAS))
+        shutil.rmtree(model)
+        code, said = m.unmount()
+        assert code == CHANGED and 'kept in' not in said
+        assert 'NOT on disk' in said and 'only in this mount' in said
+        assert m.file(BIAS).read_bytes() == content
+        m.end('fusermount3 -u')
+        assert 'the edits are lost' in m.full_log()
+
+
+def test_who_cannot_save_to_a_changed_model_is_told_to_copy_the_edits_out(copy_of):
+    model = copy_of('mlp')
+    with Mount(model) as m:
+        edit(m.file(BIAS))
+        replace_all(model / 'variables')
+        code, said = m.unmount()
+        assert code == CHANGED and 'copy what you edited out of the mount' in said
+        assert m.pending() == {f'variables/{BIAS}'}
+        m.end('fusermount3 -u')
+        assert 'put its old files back' in m.full_log()
+
+
+# ------------------------------------------------------------------- work folders that are of no use
+
+def test_a_copy_made_during_a_mount_says_how_to_get_on(copy_of, tmp_path):
+    """The links of the copy follow the save of the original."""
+    model, copy = copy_of('mlp'), tmp_path / 'copy'
+    with Mount(model) as m:
+        content = cat(model, BIAS)
+        edit(m.file(BIAS))
+        assert bash(f'cp -al {model} {copy}').returncode == 0
+    (tmp_path / 'm').mkdir()
+    for done in (weightfs(copy, tmp_path / 'm'), weightctl('recover', copy)):
+        assert done.returncode == NOT_MOUNTABLE
+        assert f'{copy}/.weightfs: ' in done.stderr and '-o ro' in done.stderr
+        assert f"'weightctl discard {copy}'" in done.stderr
+    assert weightctl('discard', copy).returncode == FINE
+    assert work_folders(copy) == [] and cat(copy, BIAS) == content
+    assert_sound(copy)
+
+
+def test_a_work_folder_that_is_none_says_how_to_get_on(copy_of, tmp_path):
+    model = copy_of('mlp')
+    (model / '.weightfs').mkdir(0o700)
+    (model / '.weightfs/journal').write_text('mine, and no journal')
+    (tmp_path / 'm').mkdir()
+    for done in (weightfs(model, tmp_path / 'm'), weightctl('status', model)):
+        assert done.returncode == NOT_MOUNTABLE
+        assert f'{model}/.weightfs: journal' in done.stderr
+        assert f"'weightctl discard {model}'" in done.stderr and '-o ro' in done.stderr
+
+
+# -------------------------------------------------------------------------------- damage and absence
+
+def test_the_new_name_of_a_missing_data_file_is_said(copy_of):
+    model = copy_of('broken/shard-missing')
+    with Mount(model) as m:
+        content = edit(next(m.file('').rglob('b')))
+        code, said = m.unmount()
+        assert code == FINE
+        assert 'model.data-00001-of-00002 is missing' in said
+        assert 'called model.data-00001-of-00003 from now on' in said and said[18:] in m.full_log()
+    assert cat(model, 'b') == content
+
+
+def test_damage_in_the_way_says_what_helps(copy_of):
+    with Mount(copy_of('broken/data-crc')) as m:
+        edit(next(m.file('').rglob('b')))
+        code, said = m.unmount()
+        assert code == SAVE_FAILED and "'a': checksum mismatch" in said
+        assert 'write all of it anew' in said and 'weightctl discard' in said
+        assert weightctl('discard', m.path).returncode == FINE
+
+
+# ---------------------------------------------------------------------------------------- full disks
+
+@pytest.fixture
+def full(small_disk, copy_of):
+    """A model on a disk that is full."""
+    disk = small_disk(3000)
+    model = shutil.copytree(copy_of('mlp_weights'), disk / 'mlp') / 'mlp'
+    with Mount(model) as m:
+        edit(m.file(BIAS))
+        fill(disk)
+        yield m
+        (disk / 'filler').unlink()
+
+
+def test_a_sentence_is_not_said_over_and_over(full):
+    with open(full.file('layer_with_weights-0/kernel'), 'r+b', buffering=0) as file:
+        for _ in range(50):
+            with fails(errno.ENOSPC):
+                os.pwrite(file.fileno(), bytes(4096), 0)
+    said = full.log().count('No space left')  # of the data, and then of the journal
+    again = re.findall(r'the same again: (\d+) times', full.log())
+    assert said < 5 and said + sum(map(int, again)) == 50
+
+
+def test_a_draft_that_found_no_space_says_so(full):
+    path = full.file('layer_with_weights-0/kernel')
+    content = path.read_bytes()
+    with fails(errno.EINVAL), open(path, 'wb', buffering=0) as file:
+        with fails(errno.ENOSPC):
+            file.write(content)
+    dropped, = full.status()['dropped']
+    assert 'No space left on device' in dropped['why']
+    assert path.read_bytes() == content
+
+
+# ---------------------------------------------------------------------------------------- attributes
+
+@pytest.mark.parametrize('argument, name', [('mlp/variables/variables', BIAS),
+                                            ('mlp_weights/mlp', BIAS)])
+def test_attributes_of_the_files_are_kept(copy_of, argument, name):
+    prefix = copy_of(argument)
+    files = sorted(prefix.parent.glob(f'{prefix.name}.[id]*'))
+    for path in files:
+        os.setxattr(path, 'user.note', f'of {path.name}'.encode())
+    with Mount(prefix) as m:
+        edit(m.file(name))
+    assert [os.getxattr(path, 'user.note').decode() for path in files] == \
+        [f'of {path.name}' for path in files]
