@@ -97,9 +97,7 @@ def test_another_user_is_told_whose_it_is(plain, root, options, lazily):
 BY_ROOT = """
 set -e
 cd {folder}
-mknod fuse c 10 229
-chmod 666 fuse
-mount --bind fuse /dev/fuse
+mknod fuse c 10 229 && chmod 666 fuse && mount --bind fuse /dev/fuse || exit 77
 {nobody} {build}/weightfs plain/plain m -o logfile={folder}/log
 printf edited | {nobody} dd of=m/variables/tiny conv=notrunc status=none
 ! ls m/variables 2>/dev/null
@@ -126,6 +124,8 @@ def test_root_unmounts_what_another_user_has_mounted(of_nobody, command):
     words = {'folder': of_nobody, 'build': BUILD, 'nobody': ' '.join(NOBODY)}
     done = run('unshare', '-m', 'bash', '-c',
                BY_ROOT.format(**words, command=command.format(**words)))
+    if done.returncode == 77 or 'unshare: ' in done.stderr:
+        pytest.skip(f'only root can mount here: {done.stderr}')
     assert done.returncode == FINE, done.stderr
     assert 'nobody (65534)' in done.stderr and 'log' in done.stderr
     wait_until(lambda: 'saved' in (of_nobody / 'log').read_text(), 'the daemon has saved')
