@@ -33,11 +33,20 @@ static char *mount_of(const char **argument, struct mount *ret_source)
 	return NULL;
 }
 
+static int daemon_died(const char *mount)
+{
+	say("weightctl: the daemon of %s died meanwhile: 'weightfs -u %s' says where its edits are",
+	    mount, mount);
+	return EXIT_SAVE_FAILED;
+}
+
 /* Sends a command to a daemon and waits for its verdict. */
 static int ask_daemon(const char *mount, const char *command)
 {
 	int code, fd = control_send(mount, command);
 
+	if (fd < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+		return daemon_died(mount);
 	if (fd < 0) {
 		say("weightctl: %s: %s: %s", mount, command,
 		    errno == EROFS ? "the mount is read-only" : strerror(errno));
@@ -45,11 +54,7 @@ static int ask_daemon(const char *mount, const char *command)
 	}
 	code = control_listen(fd);
 	close(fd);
-	if (code != EXIT_FINE && mount_is_dead(mount))
-		say("weightctl: the daemon of %s died meanwhile: 'weightfs -u %s' says where its "
-		    "edits are",
-		    mount, mount);
-	return code;
+	return code != EXIT_FINE && mount_is_dead(mount) ? daemon_died(mount) : code;
 }
 
 /* Carries a command out for the checkpoints of a folder that have edits. */

@@ -21,7 +21,8 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
 /* path: of the log file, made if need be. -errno if it cannot be opened. */
 int log_open(enum log_target target, const char *path);
-/* One line, which is counted if it was said a moment ago: a control character that got into it (names of files are not ours) becomes '?'. */
+/* One line, which is counted if it was said a moment ago: a control character that got into it
+ * (names of files are not ours) becomes '?'. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, to stderr only; for what is said to who typed the command, and is no event. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

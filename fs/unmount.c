@@ -151,7 +151,7 @@ static int save(const char *path)
 
 	if (fd < 0 && errno == EROFS)
 		return EXIT_FINE; /* a read-only mount has nothing to write */
-	if (fd < 0 && errno == ENOTCONN)
+	if (fd < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
 		return EXIT_SAVE_FAILED; /* the daemon died a moment ago */
 	if (fd < 0) {
 		say("weightfs: %s: the daemon does not listen: %s", path, strerror(errno));
