@@ -143,6 +143,8 @@ static int recover(struct replay *p, struct recovery *found)
 		found->lost = true;
 		return edits_remove(e->model, p->err);
 	}
+	if (p->foreign && !p->edited && !p->stage.n) /* nor was anything edited */
+		return edits_remove(e->model, p->err);
 	if (p->foreign)
 		return foreign(p);
 	e->next_region = p->n_slots ? (uint32_t)p->n_slots : 1;

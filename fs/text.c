@@ -272,8 +272,11 @@ static int copy_tail(struct text *t, int fd, uint64_t keep, struct error *err)
 		size_t n = keep - at < PART ? (size_t)(keep - at) : PART;
 
 		r = content_copy(t->tail, at, n, part, err);
-		if (r == 0)
-			r = write_at(fd, part, n, t->shown.n + at);
+		if (r < 0)
+			break;
+		r = write_at(fd, part, n, t->shown.n + at);
+		if (r < 0)
+			error_set(err, r, "work folder: %s", strerror(-r));
 		at += n;
 	}
 	return r;
@@ -293,15 +296,18 @@ static int begin(struct text *t, uint64_t keep, struct error *err)
 	keep = keep < whole ? keep : whole;
 	head = keep < t->shown.n ? keep : t->shown.n;
 	r = write_at(fd, t->shown.p, (size_t)head, 0);
-	if (r == 0 && keep > head)
+	if (r < 0)
+		error_set(err, r, "work folder: %s", strerror(-r));
+	else if (keep > head)
 		r = copy_tail(t, fd, keep - head, err);
 	if (r < 0) {
 		close(fd);
-		return error_set(err, r, "work folder: %s", strerror(-r));
+		return r;
 	}
 	t->draft = fd;
 	t->size = keep;
 	t->written = false;
+	t->failed = 0;
 	return 0;
 }
 
@@ -323,6 +329,8 @@ static int write_draft(struct text *t, const void *bytes, size_t n, uint64_t off
 	if (r < 0)
 		return r;
 	r = write_at(t->draft, bytes, n, offset);
+	if (r < 0)
+		t->failed = r;
 	if (r < 0)
 		return error_set(err, r, "work folder: %s", strerror(-r));
 	t->written = true;
@@ -381,6 +389,7 @@ static int truncate_locked(struct text *t, uint64_t size, struct error *err)
 		return error_errno(err, "work folder");
 	t->size = size;
 	t->written |= size > 0;
+	t->failed = 0;
 	return 0;
 }
 
@@ -448,6 +457,8 @@ static enum content_outcome after_last_writer(struct text *t, struct error *err)
 	if (t->draft >= 0)
 		outcome = accept_draft(t, err) == CONTENT_ACCEPTED ? CONTENT_ACCEPTED
 								   : CONTENT_DROPPED;
+	if (outcome == CONTENT_DROPPED && t->failed)
+		error_add(err, t->failed, ": a write failed: %s", strerror(-t->failed));
 	if (outcome == CONTENT_DROPPED)
 		drop(t);
 	pthread_rwlock_unlock(&t->lock);

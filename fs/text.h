@@ -32,6 +32,7 @@ struct text {
 	int draft;	      /* -1: there is none */
 	uint64_t size;	      /* of the draft */
 	bool written;	      /* to the draft, since it began */
+	int failed;	      /* of a write to it, for who hears that it is not acceptable */
 	int unreadable;	      /* -EIO: there is nothing to be shown until a draft is accepted */
 };
 

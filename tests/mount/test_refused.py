@@ -1,5 +1,6 @@
 """Writes and saves that are refused: what they leave behind, and what is said."""
 
+import contextlib
 import errno
 import os
 import re
@@ -8,7 +9,7 @@ import shutil
 import pytest
 
 from mounting import (CHANGED, FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound, bash, cat,
-                      edit, fails, fill, weightctl, weightfs, work_folders)
+                      edit, fails, fill, wait_until, weightctl, weightfs, work_folders)
 
 BIAS = 'layer_with_weights-0/bias'
 
@@ -44,6 +45,20 @@ def test_a_write_without_space_is_no_edit(small_disk, copy_of):
             os.pwrite(file.fileno(), bytes(4), 0)
         assert m.pending() == set() and m.file(BIAS).read_bytes() == content
         assert m.unmount() == (FINE, '')
+
+
+def test_an_npy_that_cannot_be_begun_on_a_model_that_was_replaced_leaves_nothing(copy_of):
+    model = copy_of('mlp_weights/mlp')
+    with Mount(model) as m:
+        path = m.path / f'npy/{BIAS}.npy'
+        content = path.read_bytes()
+        replace_all(model.parent)
+        with open(path, 'r+b', buffering=0) as file, fails(errno.ESTALE):
+            os.ftruncate(file.fileno(), len(content) - 4)
+        assert 'changed since the mount' in m.log() and 'work folder' not in m.log()
+        m.give_up()
+    with Mount(model) as m:
+        assert 'pending' not in m.said and work_folders(model) == []
 
 
 # ------------------------------------------------------------------------- where the edits are then
@@ -149,13 +164,15 @@ def test_a_sentence_is_not_said_over_and_over(full):
     assert said < 5 and said + sum(map(int, again)) == 50
 
 
-def test_a_draft_that_found_no_space_says_so(full):
-    path = full.file('layer_with_weights-0/kernel')
+@pytest.mark.parametrize('name', ['variables/layer_with_weights-0/kernel',
+                                  'npy/layer_with_weights-0/kernel.npy'])
+def test_a_draft_that_found_no_space_says_so(full, name):
+    path = full.path / name
     content = path.read_bytes()
-    with fails(errno.EINVAL), open(path, 'wb', buffering=0) as file:
+    with contextlib.suppress(OSError), open(path, 'wb', buffering=0) as file:
         with fails(errno.ENOSPC):
             file.write(content)
-    dropped, = full.status()['dropped']
+    dropped, = wait_until(lambda: full.status()['dropped'], 'the draft is dropped')
     assert 'No space left on device' in dropped['why']
     assert path.read_bytes() == content
 
