@@ -185,7 +185,10 @@ def test_attributes_of_the_files_are_kept(copy_of, argument, name):
     prefix = copy_of(argument)
     files = sorted(prefix.parent.glob(f'{prefix.name}.[id]*'))
     for path in files:
-        os.setxattr(path, 'user.note', f'of {path.name}'.encode())
+        try:
+            os.setxattr(path, 'user.note', f'of {path.name}'.encode())
+        except OSError as error:
+            pytest.skip(f'no attributes in {path.parent}: {error.strerror}')
     with Mount(prefix) as m:
         edit(m.file(name))
     assert [os.getxattr(path, 'user.note').decode() for path in files] == \
