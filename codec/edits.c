@@ -111,23 +111,6 @@ int edits_claim(struct model *m, struct error *err)
 	return r;
 }
 
-int edits_scratch(struct model *m, struct error *err)
-{
-	int fd, r = edits_begin(m, err);
-
-	if (r < 0)
-		return r;
-	fd = openat(m->edits->workfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	fd = openat(m->edits->workfd, "stage.draft",
-		    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_errno(err, "%s", m->work_path);
-	(void)unlinkat(m->edits->workfd, "stage.draft", 0);
-	return fd;
-}
-
 void edits_touch(struct model *m)
 {
 	m->edits->unsaved = true;
@@ -184,6 +167,7 @@ static void let_go(struct edits *e)
 	close_pointer(&e->stagefd);
 	e->next_region = 1;
 	e->placed = false;
+	scratch_forget(e);
 }
 
 /* Removes the work folder. The lock is held. */
@@ -226,11 +210,11 @@ void edits_tidy(struct model *m)
 	for (size_t i = 0; i < m->n_tensors; i++)
 		if (content_holds(m, &m->tensors[i]))
 			return;
-	if (edits_remove(m, NULL) == 0)
+	if (!scratch_any(m->edits) && edits_remove(m, NULL) == 0)
 		m->edits->unsaved = false;
 }
 
-static int append(struct edits *e, const Weightfs__Record *record, struct error *err)
+int edits_append(struct edits *e, const Weightfs__Record *record, struct error *err)
 {
 	int r = journal_append(&e->journal, record, err);
 
@@ -265,7 +249,7 @@ static int append_begin(struct edits *e, struct error *err)
 	begin.files = list;
 	record.kind_case = WEIGHTFS__RECORD__KIND_BEGIN;
 	record.begin = &begin;
-	return append(e, &record, err);
+	return edits_append(e, &record, err);
 }
 
 /* Fills a new work folder: data.0, then the journal, which makes it count. */
@@ -332,7 +316,7 @@ static int append_region(struct edits *e, const struct tensor *t, const struct r
 	body.replaces = purpose == REPLACEMENT;
 	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
 	record.region = &body;
-	return append(e, &record, err);
+	return edits_append(e, &record, err);
 }
 
 static int new_region_locked(struct edits *e, const struct tensor *t, enum purpose purpose,
@@ -398,7 +382,7 @@ int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uin
 	record.kind_case = WEIGHTFS__RECORD__KIND_BLOCKS;
 	record.blocks = &body;
 	pthread_mutex_lock(&m->edits->lock);
-	r = append(m->edits, &record, err);
+	r = edits_append(m->edits, &record, err);
 	pthread_mutex_unlock(&m->edits->lock);
 	if (r == 0)
 		region_set(region, first, count);
@@ -415,27 +399,32 @@ int edits_accept(struct model *m, struct region *draft, struct error *err)
 	record.kind_case = WEIGHTFS__RECORD__KIND_ACCEPT;
 	record.accept = &body;
 	pthread_mutex_lock(&m->edits->lock);
-	r = append(m->edits, &record, err);
+	r = edits_append(m->edits, &record, err);
 	pthread_mutex_unlock(&m->edits->lock);
 	if (r == 0)
 		region_set_all(draft);
 	return r;
 }
 
-void edits_drop(struct model *m, struct region *region)
+void edits_append_drop(struct edits *e, uint32_t id)
 {
 	Weightfs__Drop body = WEIGHTFS__DROP__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 
-	body.id = region->id;
+	body.id = id;
 	record.kind_case = WEIGHTFS__RECORD__KIND_DROP;
 	record.drop = &body;
+	(void)edits_append(e, &record, NULL);
+}
+
+void edits_drop(struct model *m, struct region *region)
+{
 	pthread_mutex_lock(&m->edits->lock);
 	/* Without the record a replay finds an unaccepted draft, or an overlay that another one
 	 * replaced: either is dropped there too. A journal that was begun since knows nothing of
 	 * it, or another one by its number. */
 	if (region->data == m->edits->data)
-		(void)append(m->edits, &record, NULL);
+		edits_append_drop(m->edits, region->id);
 	region_free(region);
 	pthread_mutex_unlock(&m->edits->lock);
 }
@@ -470,7 +459,7 @@ static int sync_locked(struct edits *e, struct error *err)
 		return r;
 	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
 	record.synced = &body;
-	r = append(e, &record, err);
+	r = edits_append(e, &record, err);
 	return r < 0 ? r : edits_place(e, err);
 }
 
@@ -527,6 +516,8 @@ static int replace_journal(struct edits *e, struct error *err)
 	e->journal = fresh;
 	r = append_begin(e, err);
 	if (r == 0)
+		r = scratch_append(e, err);
+	if (r == 0)
 		r = journal_sync(&e->journal, err);
 	if (r == 0 && renameat(e->workfd, "journal.new", e->workfd, "journal") < 0)
 		r = error_errno(err, "%s/journal", e->model->work_path);
@@ -554,7 +545,7 @@ static bool restart(struct edits *e, bool drafts)
 	bool renewed;
 
 	pthread_mutex_lock(&e->lock);
-	renewed = drafts && e->workfd >= 0 && renew(e, NULL) == 0;
+	renewed = (drafts || e->scratch) && e->workfd >= 0 && renew(e, NULL) == 0;
 	if (renewed)
 		intent_sweep_staged(e->stagefd);
 	else

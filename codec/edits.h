@@ -94,10 +94,20 @@ int edits_accept(struct model *m, struct region *draft, struct error *err);
 void edits_drop(struct model *m, struct region *region);
 
 /*
- * An unlinked file in the work folder, for a draft of a text: it goes with us. A descriptor, which
- * the caller closes; -ENOSPC and the like.
+ * An unlinked file in the work folder, for a draft of a tensor that is edited as a text: it goes
+ * with us. The journal knows of it, so that the next mount says that it was lost.
  */
-int edits_scratch(struct model *m, struct error *err);
+struct scratch {
+	int fd;
+	/* private: */
+	struct scratch *next;
+	const struct tensor *tensor;
+	uint32_t id; /* in the journal; 0: it does not know of it */
+};
+/* -ENOSPC and the like. */
+int scratch_new(struct model *m, const struct tensor *t, struct scratch **ret, struct error *err);
+/* It was accepted, or given up; closes it. NULL is fine. */
+void scratch_free(struct model *m, struct scratch *s);
 
 /* Something was edited just now. */
 void edits_touch(struct model *m);

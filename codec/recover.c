@@ -72,10 +72,13 @@ static int adopt(struct replay *p, struct recovery *found)
 		struct slot *s = &p->slots[i];
 		struct region *region = steal_pointer(s->region);
 
-		if (region && s->draft) {
+		if (s->tensor && s->draft) {
 			found->dropped++;
 			s->tensor->draft_lost = true;
-			edits_drop(m, region);
+			if (region)
+				edits_drop(m, region);
+			else
+				edits_append_drop(p->edits, (uint32_t)i);
 		} else if (region && content_adopt(m, s->tensor, region, &p->mtime) < 0) {
 			return -ENOMEM;
 		}
@@ -256,11 +259,10 @@ int edits_inspect(struct model *m, struct summary *ret, struct error *err)
 	for (size_t i = 0; r == 0 && i < p.n_slots; i++) {
 		struct slot *s = &p.slots[i];
 
-		if (!s->region)
-			continue;
-		if (s->draft)
+		if (s->tensor && s->draft)
 			found.drafts++;
-		else if (content_adopt(m, s->tensor, steal_pointer(s->region), &p.mtime) < 0)
+		else if (s->region &&
+			 content_adopt(m, s->tensor, steal_pointer(s->region), &p.mtime) < 0)
 			r = -ENOMEM;
 	}
 	replay_release(&p);

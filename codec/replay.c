@@ -75,6 +75,11 @@ static bool is_unused(const struct replay *p)
 	return p->foreign || p->decided;
 }
 
+static bool is_next(const struct replay *p, uint32_t id)
+{
+	return id == (p->n_slots ? p->n_slots : 1);
+}
+
 static int take_region(struct replay *p, const Weightfs__Region *body)
 {
 	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
@@ -85,7 +90,7 @@ static int take_region(struct replay *p, const Weightfs__Region *body)
 		return 0;
 	if (!t || !fits(p->edits->model, t, body))
 		return damaged(p, "a region of no tensor of this model");
-	if (body->id != (p->n_slots ? p->n_slots : 1))
+	if (!is_next(p, body->id))
 		return damaged(p, "regions out of order");
 	r = open_data(p, body->data);
 	if (r < 0)
@@ -97,6 +102,19 @@ static int take_region(struct replay *p, const Weightfs__Region *body)
 	if (!slot.region)
 		return -ENOMEM;
 	return add_slot(p, body->id, slot);
+}
+
+static int take_draft(struct replay *p, const Weightfs__Draft *body)
+{
+	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
+
+	if (is_unused(p))
+		return 0;
+	if (!t)
+		return damaged(p, "a draft of no tensor of this model");
+	if (!is_next(p, body->id))
+		return damaged(p, "drafts out of order");
+	return add_slot(p, body->id, (struct slot){.tensor = t, .draft = true});
 }
 
 static int take_blocks(struct replay *p, const Weightfs__Blocks *body)
@@ -154,6 +172,7 @@ static int take_record(struct replay *p, const Weightfs__Record *record)
 	case WEIGHTFS__RECORD__KIND_REGION: return take_region(p, record->region);
 	case WEIGHTFS__RECORD__KIND_BLOCKS: return take_blocks(p, record->blocks);
 	case WEIGHTFS__RECORD__KIND_ACCEPT: return take_accept(p, record->accept);
+	case WEIGHTFS__RECORD__KIND_DRAFT: return take_draft(p, record->draft);
 	case WEIGHTFS__RECORD__KIND_DROP: take_drop(p, record->drop); return 0;
 	case WEIGHTFS__RECORD__KIND_INTENT:
 		keep_record(&p->intent, &record->intent->base);

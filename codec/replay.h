@@ -7,10 +7,10 @@
 
 #include "codec/edits_state.h"
 
-/* A region of the journal. */
+/* A region of the journal; or a draft that lies in none. */
 struct slot {
 	struct tensor *tensor; /* NULL: dropped, or never there */
-	struct region *region; /* likewise; or it is cut off */
+	struct region *region; /* likewise; or it is cut off; or none */
 	bool draft;
 	bool cut_off; /* behind the end of its file: a commit that failed knew it as dropped */
 };

@@ -28,11 +28,23 @@ static struct text *find(struct view *v, node_id id)
 	return t;
 }
 
+static struct model *model_of(const struct text *t)
+{
+	return view_branch(t->view, &t->what)->model;
+}
+
+static void drop(struct text *t)
+{
+	if (t->draft)
+		scratch_free(model_of(t), t->draft);
+	t->draft = NULL;
+}
+
 static void text_free(struct text *t)
 {
 	if (t->tail)
 		content_close(t->tail, false, NULL);
-	close_pointer(&t->draft);
+	drop(t);
 	buf_release(&t->shown);
 	pthread_rwlock_destroy(&t->lock);
 	free(t);
@@ -40,7 +52,7 @@ static void text_free(struct text *t)
 
 static int open_tail(struct text *t, struct error *err)
 {
-	struct model *m = view_branch(t->view, &t->what)->model;
+	struct model *m = model_of(t);
 
 	return content_open(m, &m->tensors[t->what.object], false, &t->tail, err);
 }
@@ -53,7 +65,7 @@ static struct text *text_new(struct view *v, node_id id, const struct node *n, b
 	*ret_error = -ENOMEM;
 	if (!t)
 		return NULL;
-	*t = (struct text){.view = v, .node = id, .what = *n, .draft = -1};
+	*t = (struct text){.view = v, .node = id, .what = *n};
 	pthread_rwlock_init(&t->lock, NULL);
 	*ret_error = view_render(v, n, &t->shown, err);
 	if (*ret_error == -EIO && anew) {
@@ -196,7 +208,7 @@ bool text_draft_size(struct view *v, node_id id, uint64_t *ret)
 	if (!t)
 		return false;
 	pthread_rwlock_rdlock(&t->lock);
-	has = t->draft >= 0;
+	has = t->draft;
 	if (has)
 		*ret = t->size;
 	pthread_rwlock_unlock(&t->lock);
@@ -243,18 +255,18 @@ static int read_shown(struct text *t, uint64_t offset, size_t size, uint8_t *buf
 int text_read(struct text *t, uint64_t offset, size_t size, uint8_t *buffer, struct iovec *pieces,
 	      int max, struct error *err)
 {
-	uint64_t end = t->draft >= 0 ? t->size : whole_size(t);
+	uint64_t end = t->draft ? t->size : whole_size(t);
 	int r;
 
-	if (t->draft < 0 && t->unreadable)
+	if (!t->draft && t->unreadable)
 		return error_set(err, t->unreadable, "damaged, and not overwritten yet");
 	if (offset >= end)
 		return 0;
 	if (size > end - offset)
 		size = (size_t)(end - offset);
-	if (t->draft < 0)
+	if (!t->draft)
 		return read_shown(t, offset, size, buffer, pieces, max, err);
-	r = read_at(t->draft, buffer, size, offset);
+	r = read_at(t->draft->fd, buffer, size, offset);
 	pieces[0] = (struct iovec){buffer, size};
 	return r < 0 ? r : 1;
 }
@@ -285,26 +297,28 @@ static int copy_tail(struct text *t, int fd, uint64_t keep, struct error *err)
 /* Begins a draft, with the first `keep` bytes of what is shown. The lock is held for writing. */
 static int begin(struct text *t, uint64_t keep, struct error *err)
 {
+	struct model *m = model_of(t);
 	uint64_t head, whole = whole_size(t);
-	int fd, r;
+	struct scratch *draft;
+	int r;
 
-	if (t->draft >= 0)
+	if (t->draft)
 		return 0;
-	fd = edits_scratch(view_branch(t->view, &t->what)->model, err);
-	if (fd < 0)
-		return fd;
+	r = scratch_new(m, &m->tensors[t->what.object], &draft, err);
+	if (r < 0)
+		return r;
 	keep = keep < whole ? keep : whole;
 	head = keep < t->shown.n ? keep : t->shown.n;
-	r = write_at(fd, t->shown.p, (size_t)head, 0);
+	r = write_at(draft->fd, t->shown.p, (size_t)head, 0);
 	if (r < 0)
 		error_set(err, r, "work folder: %s", strerror(-r));
 	else if (keep > head)
-		r = copy_tail(t, fd, keep - head, err);
+		r = copy_tail(t, draft->fd, keep - head, err);
 	if (r < 0) {
-		close(fd);
+		scratch_free(m, draft);
 		return r;
 	}
-	t->draft = fd;
+	t->draft = draft;
 	t->size = keep;
 	t->written = false;
 	t->failed = 0;
@@ -328,7 +342,7 @@ static int write_draft(struct text *t, const void *bytes, size_t n, uint64_t off
 	r = begin(t, UINT64_MAX, err);
 	if (r < 0)
 		return r;
-	r = write_at(t->draft, bytes, n, offset);
+	r = write_at(t->draft->fd, bytes, n, offset);
 	if (r < 0)
 		t->failed = r;
 	if (r < 0)
@@ -362,7 +376,7 @@ ssize_t text_write(struct text *t, const void *bytes, size_t n, uint64_t offset,
 	ssize_t r;
 
 	pthread_rwlock_wrlock(&t->lock);
-	if (t->tail && t->draft < 0) {
+	if (t->tail && !t->draft) {
 		r = write_tail(t, bytes, n, offset, err);
 	} else {
 		r = write_draft(t, bytes, n, offset, err);
@@ -380,12 +394,12 @@ static int truncate_locked(struct text *t, uint64_t size, struct error *err)
 	if (size > size_max(t))
 		return error_set(err, -EFBIG, "%llu bytes are all that there is room for",
 				 (unsigned long long)size_max(t));
-	if (t->draft < 0 && !t->unreadable && size == whole_size(t))
+	if (!t->draft && !t->unreadable && size == whole_size(t))
 		return 0;
 	r = begin(t, size, err);
 	if (r < 0)
 		return r;
-	if (ftruncate(t->draft, (off_t)size) < 0)
+	if (ftruncate(t->draft->fd, (off_t)size) < 0)
 		return error_errno(err, "work folder");
 	t->size = size;
 	t->written |= size > 0;
@@ -403,16 +417,11 @@ int text_truncate(struct text *t, uint64_t size, struct error *err)
 	return r;
 }
 
-static void drop(struct text *t)
-{
-	close_pointer(&t->draft);
-}
-
 static int accept_text(struct text *t, const struct showing *s, struct error *err)
 {
 	cleanup_buf struct buf text = {0};
 	uint8_t *p = buf_extend(&text, (size_t)t->size);
-	int r = p ? read_at(t->draft, p, text.n, 0) : -ENOMEM;
+	int r = p ? read_at(t->draft->fd, p, text.n, 0) : -ENOMEM;
 
 	return r < 0 ? r : kind_of(t)->accept(s, buf_span(&text), err);
 }
@@ -422,7 +431,7 @@ static int accept_draft(struct text *t, struct error *err)
 {
 	struct showing s = showing_of(t);
 	cleanup_buf struct buf fresh = {0};
-	int r = t->tail ? kind_of(t)->accept_file(&s, t->draft, t->size, err)
+	int r = t->tail ? kind_of(t)->accept_file(&s, t->draft->fd, t->size, err)
 			: accept_text(t, &s, err);
 
 	if (r == 0)
@@ -443,7 +452,7 @@ int text_flush(struct text *t, struct error *err)
 	int r = CONTENT_SAME;
 
 	pthread_rwlock_wrlock(&t->lock);
-	if (t->draft >= 0 && t->written)
+	if (t->draft && t->written)
 		r = accept_draft(t, err);
 	pthread_rwlock_unlock(&t->lock);
 	return r;
@@ -454,7 +463,7 @@ static enum content_outcome after_last_writer(struct text *t, struct error *err)
 	enum content_outcome outcome = CONTENT_SAME;
 
 	pthread_rwlock_wrlock(&t->lock);
-	if (t->draft >= 0)
+	if (t->draft)
 		outcome = accept_draft(t, err) == CONTENT_ACCEPTED ? CONTENT_ACCEPTED
 								   : CONTENT_DROPPED;
 	if (outcome == CONTENT_DROPPED && t->failed)

@@ -27,13 +27,13 @@ struct text {
 	struct node what;	/* a copy of the node */
 	unsigned refs, writers; /* under the view's lock */
 	pthread_rwlock_t lock;
-	struct buf shown;     /* what was accepted last */
-	struct content *tail; /* what follows it; or NULL */
-	int draft;	      /* -1: there is none */
-	uint64_t size;	      /* of the draft */
-	bool written;	      /* to the draft, since it began */
-	int failed;	      /* of a write to it, for who hears that it is not acceptable */
-	int unreadable;	      /* -EIO: there is nothing to be shown until a draft is accepted */
+	struct buf shown;      /* what was accepted last */
+	struct content *tail;  /* what follows it; or NULL */
+	struct scratch *draft; /* NULL: there is none */
+	uint64_t size;	       /* of the draft */
+	bool written;	       /* to the draft, since it began */
+	int failed;	       /* of a write to it, for who hears that it is not acceptable */
+	int unreadable;	       /* -EIO: there is nothing to be shown until a draft is accepted */
 };
 
 /*

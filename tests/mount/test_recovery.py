@@ -3,6 +3,7 @@
 The moments are random: WEIGHTFS_SEED sets the seed, which a failing test prints.
 """
 
+import contextlib
 import errno
 import os
 import random
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from mounting import (BUILD, FINE, LEFT_OVER, Mount, assert_sound, cat, edit, environment, fails,
-                      names_in, run, snapshot, weightctl, weightfs, work_folders)
+                      names_in, run, snapshot, wait_until, weightctl, weightfs, work_folders)
 
 SEED = int(os.environ.get('WEIGHTFS_SEED', time.time_ns() % 1_000_000))
 ROUNDS = 30
@@ -107,6 +108,49 @@ def test_a_draft_of_a_killed_daemon_is_dropped_and_that_is_said(plain, plain_con
         assert code == LEFT_OVER
     assert cat(plain, 'tiny') == content
     assert cat(plain, 'bytes') == plain_contents['bytes']
+
+
+@pytest.mark.parametrize('committed', [False, True])
+@pytest.mark.parametrize('model, path, found', [
+    ('train/ckpt-3', 'npy/net/l1/bias.npy', 'variables/net/l1/bias'),
+    ('dtypes', 'variables/string/vector', 'variables/string/vector')])
+def test_a_draft_of_a_text_is_missed_once(copy_of, model, path, found, committed):
+    model = copy_of(model)
+    with Mount(model) as m:
+        before = (m.path / path).read_bytes()
+        fd = os.open(m.path / path, os.O_WRONLY | os.O_TRUNC)
+        os.write(fd, b'unfinished')
+        if committed:
+            m.commit()
+        m.kill()
+        with pytest.raises(OSError):
+            os.close(fd)
+        m.detach()
+    assert '1 unfinished draft' in weightctl('status', model).stdout
+    with Mount(model) as m:
+        assert '1 unfinished draft' in m.said
+        assert (m.path / path).read_bytes() == before
+        assert [dropped['path'] for dropped in m.status()['dropped']] == [found]
+        assert m.unmount()[0] == LEFT_OVER
+    assert 'draft' not in saved_by_the_next_mount(model).said
+
+
+@pytest.mark.parametrize('fit', [False, True])
+def test_a_draft_of_a_text_that_came_to_its_end_is_not_missed(copy_of, fit):
+    model = copy_of('train/ckpt-3')
+    with Mount(model) as m:
+        path = m.path / 'npy/net/l1/bias.npy'
+        content = path.read_bytes()[:-4] + b'\0\0\0\0'
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+        os.write(fd, content if fit else b'no npy')
+        with contextlib.nullcontext() if fit else fails(errno.EINVAL):
+            os.close(fd)
+        m.status()  # RELEASE comes by itself
+        wait_until(lambda: fit or m.status()['dropped'], 'the draft is dropped')
+        m.give_up()
+    with Mount(model) as m:
+        assert 'draft' not in m.said
+        assert m.pending() == ({'variables/net/l1/bias'} if fit else set())
 
 
 def test_a_draft_completed_and_synced_is_no_draft(plain):
