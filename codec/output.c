@@ -8,12 +8,29 @@
 #include "codec/folder.h"
 #include "codec/format.h"
 #include "codec/intent.h"
+#include "codec/lock.h"
 #include "codec/stage.h"
 #include "codec/work.h"
 
 static bool exists(const char *path)
 {
 	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * A mount that died while it tidied up after its last save leaves files without a journal, and
+ * nobody else would look for them. They are another's if the place is in use, as the work folder of
+ * a mount that saves there or of what stands at PATH itself.
+ */
+static void sweep(const struct model *m, const char *index)
+{
+	cleanup_fd int indexfd = open(index, O_RDONLY | O_CLOEXEC), fd = -1;
+
+	if (indexfd >= 0 && lock_file(indexfd) < 0)
+		return;
+	fd = work_open(m, NULL);
+	if (fd >= 0 && lock_file(fd) == 0)
+		work_sweep(m, fd);
 }
 
 int output_choose(struct model *m, const char *path, struct error *err)
@@ -27,8 +44,10 @@ int output_choose(struct model *m, const char *path, struct error *err)
 	r = m->output ? model_set_workdir(m, work) : -ENOMEM;
 	if (r < 0)
 		return r;
-	if (exists(m->is_folder ? path : index) && !work_has_journal(m, true))
+	if (exists(m->is_folder ? path : index) && !work_has_journal(m, true)) {
+		sweep(m, index);
 		return error_set(err, -EEXIST, "%s exists already", m->is_folder ? path : index);
+	}
 	return 0;
 }
 
@@ -112,12 +131,19 @@ static int write_variables(struct model *m, struct stage *s, int outfd, struct e
 static int put_folder(struct model *m, int workfd, struct error *err)
 {
 	char folder[4096];
+	int r;
 
 	if (renameat2(workfd, STAGE_NEW, AT_FDCWD, m->output, RENAME_EXCHANGE) < 0 &&
 	    renameat(workfd, STAGE_NEW, AT_FDCWD, m->output) < 0)
 		return error_errno(err, "%s", m->output);
-	folder_remove(workfd, STAGE_NEW);
-	return sync_folder(AT_FDCWD, folder_of(m->output, folder, sizeof(folder)), err);
+	/* What it was exchanged for must not be taken to pieces while a power cut could bring it
+	 * back. */
+	r = sync_folder(AT_FDCWD, folder_of(m->output, folder, sizeof(folder)), err);
+	if (r == 0)
+		r = sync_folder(workfd, NULL, err);
+	if (r == 0)
+		folder_remove(workfd, STAGE_NEW);
+	return r;
 }
 
 static int write_folder(struct model *m, struct stage *s, struct error *err)

@@ -171,9 +171,15 @@ static void empty(int folderfd, bool chosen)
 		close_pointer(&fd);
 }
 
+/* Certainly: what cannot be looked at is no reason to remove anything. */
+static bool is_missing(int folderfd, const char *name)
+{
+	return faccessat(folderfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 void work_clean(const struct model *m, int workfd)
 {
-	if (faccessat(workfd, "journal", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (is_missing(workfd, "journal"))
 		empty(workfd, m->workdir && !m->output);
 }
 
@@ -201,6 +207,12 @@ static bool remove_all(const struct model *m, int workfd, int stagefd)
 	gone = m->output || unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR) == 0 ||
 	       errno == ENOENT;
 	return (!m->workdir || rmdir(m->workdir) == 0) && gone;
+}
+
+void work_sweep(const struct model *m, int workfd)
+{
+	if (is_missing(workfd, "journal") && is_missing(workfd, elsewhere))
+		work_remove(m, workfd, -1);
 }
 
 void work_remove(const struct model *m, int workfd, int stagefd)

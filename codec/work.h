@@ -38,6 +38,8 @@ bool work_has_journal(const struct model *m, bool chosen);
 int work_sync(const struct model *m, struct error *err);
 /* A journal is about to be made: removes what others of ours, that are gone, left behind. */
 void work_clean(const struct model *m, int workfd);
+/* Removes what lies there without a journal, if it tells of none elsewhere; and the folder. */
+void work_sweep(const struct model *m, int workfd);
 /* There are no edits in the place that the user chose: nor is anything to be staged. */
 void work_drop_stage(const struct model *m);
 /*

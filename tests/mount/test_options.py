@@ -155,6 +155,41 @@ def test_output_onto_something_is_refused(copy_of, tmp_path):
     assert 'exists' in done.stderr and str(tmp_path / 'there') in done.stderr
 
 
+@pytest.mark.parametrize('argument', ['vocab', 'train/ckpt-5'])
+@pytest.mark.parametrize('beside, swept', [
+    ('data.0', True), ('stage.new/x', True), ('journal', False), ('elsewhere', False),
+    ('notes.txt', False)])
+def test_litter_of_an_output_that_is_complete_goes(copy_of, tmp_path, argument, beside, swept):
+    """A mount that was killed in its last clean-up leaves files without a journal."""
+    model, output = copy_of(argument), tmp_path / 'output'
+    with Mount(model, f'output={output}') as m:
+        edit(next(file for file in m.path.glob('variables/**/*') if file.is_file()))
+    work = tmp_path / 'output.weightfs'
+    work.mkdir()
+    for name in ('data.0', beside):
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_text('what is left\n')
+    (tmp_path / 'm').mkdir()
+    done = weightfs(model, tmp_path / 'm', '-o', f'output={output}')
+    assert done.returncode != FINE
+    assert beside == 'journal' or 'exists' in done.stderr
+    assert not work.exists() if swept else (work / beside).exists()
+
+
+def test_the_work_folder_of_what_stands_at_the_output_is_left_alone(copy_of, tmp_path):
+    model, output = copy_of('train/ckpt-5'), tmp_path / 'output'
+    with Mount(model, f'output={output}') as m:
+        edit(m.file('step'))
+    work = tmp_path / 'output.weightfs'
+    with Mount(output):
+        work.mkdir()
+        (work / 'data.0').write_text('an edit that begins just now\n')
+        (tmp_path / 'other').mkdir()
+        done = weightfs(model, tmp_path / 'other', '-o', f'output={output}')
+        assert done.returncode != FINE and (work / 'data.0').exists()
+        shutil.rmtree(work)
+
+
 def test_output_on_a_full_disk_loses_nothing(small_disk, copy_of):
     disk, model = small_disk(4000), copy_of('mlp')
     with Mount(model, f'output={disk / "output"}') as m:
