@@ -325,12 +325,15 @@ int saved_model_keras_nodes(struct model *m, int (*each)(void *, const struct ke
 	return r;
 }
 
-/* What cannot be read of it is noted; only a lack of memory keeps the model from its mount. */
-static int try_keras(struct model *m, struct span object_graph)
+/* What makes no sense is noted, and does not keep the model from its mount. */
+static int try_keras(struct model *m, struct span object_graph, struct error *err)
 {
 	struct error why = {0};
 	int r = load_keras(m, object_graph, &why);
 
+	/* What cannot be read just now is part of what edits are made for all the same. */
+	if (r == -EIO || r == -ESTALE)
+		return error_set(err, r, "%s", why.text);
 	if (r >= 0 || r == -ENOMEM)
 		return r;
 	set_no_keras(m, why.text);
@@ -371,7 +374,7 @@ static int load_graph(struct model *m, struct span file, struct error *err)
 	if (!m->n_documents)
 		model_set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
 	r = load_used_nodes(&l);
-	return r < 0 ? r : try_keras(m, l.g.object_graph);
+	return r < 0 ? r : try_keras(m, l.g.object_graph, err);
 }
 
 /* The variables alone are shown of a model whose graph we do not take. */
