@@ -79,10 +79,13 @@ static int decide(struct edits *e, struct stage *s, struct error *err)
 	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, false, &undo) == 0 &&
 	    journal_sync(&e->journal, &undo) == 0)
 		return r;
-	freeze(m, -EROFS, "a commit stopped half way; the next mount finishes it");
+	freeze(m, -EROFS,
+	       "a commit stopped half way: detach this mount (weightfs -u --lazy); "
+	       "the next one finishes it, or weightctl recover");
 	return error_set(err, -EROFS,
 			 "%s; it could not be taken back (%s): nothing is lost, and "
-			 "the next mount finishes it",
+			 "the next mount finishes it, or weightctl recover: detach this one with "
+			 "weightfs -u --lazy",
 			 quote(span_str(err->text)), undo.text);
 }
 
