@@ -16,6 +16,7 @@ import models
 import powercut
 from expect import Expectation
 
+OUTPUT = 'out'  # of -o output, in the arena
 LIMIT = 60  # seconds; what takes longer hangs
 FIRST_BOOT, NEXT_BOOT = 'boot-1', 'boot-2'
 
@@ -50,7 +51,7 @@ class Arena:
 
     # ---- a fresh model
 
-    def reset(self, kind):
+    def reset(self, kind, elsewhere=False):
         self.kind = kind
         self.clear()
         pristine = Path(self.path) / 'pristine' / kind.name
@@ -61,13 +62,13 @@ class Arena:
         if kind.name not in self.known:
             self._learn()
         self.base, self.large, self.mine, self.others, _ = self.known[kind.name]
-        self.begin()
+        self.begin(elsewhere)
 
-    def begin(self):
+    def begin(self, elsewhere=False):
         """From here on it counts what is done to the model."""
         self.mine_now = {name: identity(f'{self.run}/{name}') for name in self.mine}
         self.expected = Expectation(
-            {role: self.base[key.encode()] for role, key in self.kind.keys.items()})
+            {role: self.base[key.encode()] for role, key in self.kind.keys.items()}, elsewhere)
 
     def scan(self):
         return powercut.scan(self.run, f'{self.path}/pristine/{self.kind.name}')
@@ -78,7 +79,7 @@ class Arena:
         inodes = disk.lay_out(self.run, choice)
         Path(f'{self.path}/inodes').write_text(
             ''.join(f'{new} {old}\n' for new, old in inodes.items()))
-        self.begin()
+        self.begin(self.expected.elsewhere)
 
     def clear(self):
         shutil.rmtree(self.run, ignore_errors=True)
@@ -141,7 +142,7 @@ class Arena:
         kind = self.kind
         command = [f'{self.build}/tests/faults/faults_driver', scenario.name,
                    f'{self.run}/{kind.argument}', self.notes,
-                   *(['--workdir', f'{self.run}/{scenario.workdir}'] if scenario.workdir else []),
+                   *self.places(scenario),
                    *(f'{role}={key}' for role, key in kind.keys.items())]
         Path(self.notes).write_bytes(b'')
         program = self.spawn(command, **options)
@@ -151,6 +152,12 @@ class Arena:
         if not program.killed and (not lines or lines[-1] != f'end {program.code}'):
             raise Violation(f'the driver did not come to its end: {program}')
         return program
+
+    def places(self, scenario):
+        """The driver's options that say where things go."""
+        if scenario.workdir:
+            return ['--workdir', f'{self.run}/{scenario.workdir}']
+        return ['--output', f'{self.run}/{OUTPUT}'] if scenario.saves_elsewhere else []
 
     def weightctl(self, *words, **options):
         """Runs a command on the model, or on another one that is named by an absolute path."""
@@ -188,10 +195,24 @@ class Arena:
             disk = models.OnDisk(f'{self.run}/{self.kind.prefix}', self.base, self.large)
         except (OSError, AssertionError, IndexError) as error:
             raise Violation(f'{when} the model cannot be read: {error}') from None
+        self.require_others(disk, when)
+        return {role: disk.tensors[key.encode()] for role, key in self.kind.keys.items()}
+
+    def require_others(self, disk, when):
         edited = {key.encode() for key in self.kind.keys.values()}
         for key in self.base.keys() | disk.tensors.keys():
             if key not in edited and disk.tensors.get(key) != self.base.get(key):
                 raise Violation(f'{when} {key} has changed, though nobody edited it')
+
+    def look_at_output(self, when, boot=FIRST_BOOT):
+        """The roles' contents in the place to which edits go; None: there is nothing."""
+        path = f'{self.run}/{OUTPUT}'
+        prefix = f'{path}/variables/variables' if self.kind.saved_model else path
+        if not os.path.exists(path if self.kind.saved_model else f'{prefix}.index'):
+            return None
+        self.require_sound(f'{when}, at the output,', boot, path)
+        disk = models.OnDisk(prefix)
+        self.require_others(disk, when)
         return {role: disk.tensors[key.encode()] for role, key in self.kind.keys.items()}
 
     def require_mine(self, when):
@@ -205,7 +226,8 @@ class Arena:
         model = {os.path.relpath(name, self.run) for name in disk.names}
         must = model | self.mine | self.others | {f'{self.kind.prefix}.index'}
         found = {name for name in files_below(self.run)
-                 if not (backups and is_backup(name, self.kind))}
+                 if not (backups and is_backup(name, self.kind))
+                 and not (self.expected.elsewhere and is_output(name, self.kind))}
         left = {name for name in found - must if not self.is_unmarked(name)}
         missing = must - found - {'m/fingerprint.pb'}
         if left or missing:
@@ -245,6 +267,12 @@ class Arena:
             if path.exists():
                 found[role] = path.read_bytes()
         return found
+
+
+def is_output(name, kind):
+    if kind.saved_model:
+        return name.startswith(f'{OUTPUT}/')
+    return name in (f'{OUTPUT}.index', f'{OUTPUT}.data-00000-of-00001')
 
 
 def is_backup(name, kind):

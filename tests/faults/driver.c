@@ -4,11 +4,12 @@
  * who goes on with the next thing, and exits with what a program would have said.
  *
  *	driver --list			the table: NAME MODEL WORKDIR AFTER, a line each
- *	driver SCENARIO MODEL NOTES [--workdir DIR] [ROLE=KEY ...]
+ *	driver SCENARIO MODEL NOTES [--workdir DIR] [--output PATH] [ROLE=KEY ...]
  *
  * What it is about to do and what the product answered goes to the file NOTES, one write a line:
  *
  *	begin N write|draft|commit|sync|discard|reopen [ROLE OFFSET SIZE FILL]
+ *	begin N text ROLE SIZE FILL
  *	ok N | fail N ERRNO SENTENCE
  *
  * so after a kill NOTES tells which edits were acknowledged. What the tensors seem to hold at the
@@ -23,7 +24,9 @@
 #include "codec/commit.h"
 #include "codec/content.h"
 #include "codec/edits.h"
+#include "codec/file.h"
 #include "codec/mem.h"
+#include "codec/string_text.h"
 #include "fs/exit.h"
 #include "fs/open_model.h"
 
@@ -36,7 +39,8 @@ enum what {
 	WRITE,	 /* open, write in place, close */
 	DRAFT,	 /* open with O_TRUNC, write all, close */
 	WHOLE,	 /* what an .npy brings: all bytes at once */
-	BEGIN,	 /* the first half of that; the file stays open ... */
+	TEXT,	 /* a text of that size, of a string */
+	BEGIN,	 /* the first half of a draft; the file stays open ... */
 	FINISH,	 /* ... until the second half */
 	ABANDON, /* ... or is closed as it is */
 	SYNC,
@@ -161,6 +165,55 @@ static const struct scenario table[] = {
 	{"recover-append", "large", "", "append", {{REOPEN}, LITTLE, {COMMIT}}},
 	{"recover-saved-model", "saved", "", "saved-model", {{REOPEN}, {COMMIT}}},
 	{"recover-workdir", "small", "elsewhere", "workdir", {{REOPEN}, {COMMIT}}},
+	{"strings",
+	 "strings",
+	 "",
+	 "",
+	 {{TEXT, "word", 0, 3000},
+	  {WRITE, "tiny", 0, whole},
+	  {SYNC},
+	  {TEXT, "word", 0, 40},
+	  {COMMIT},
+	  {TEXT, "word", 0, 9000},
+	  {COMMIT}}},
+	{"strings-append",
+	 "strings-large",
+	 "",
+	 "",
+	 {{TEXT, "word", 0, 3000}, {COMMIT}, {TEXT, "word", 0, 40}, LITTLE, {COMMIT}}},
+	{"strings-draft",
+	 "strings",
+	 "",
+	 "",
+	 {{BEGIN, "word", 0, 0},
+	  LITTLE,
+	  {SYNC},
+	  {COMMIT},
+	  {FINISH, "word", 0, 500},
+	  {BEGIN, "word", 0, 0},
+	  {ABANDON, "word", 0, 0},
+	  {COMMIT}}},
+	{"slices",
+	 "sliced",
+	 "",
+	 "",
+	 {{WRITE, "pages", 4000, 200},
+	  LITTLE,
+	  {SYNC},
+	  {DRAFT, "pages", 0, whole},
+	  {COMMIT},
+	  {WRITE, "pages", 1100, 5000},
+	  {COMMIT}}},
+	{"slices-append",
+	 "sliced-large",
+	 "",
+	 "",
+	 {{WRITE, "pages", 4000, 200}, {COMMIT}, {WHOLE, "pages", 0, 0}, {COMMIT}}},
+	{"output", "small", "", "", {SOME, {COMMIT}, LITTLE, {SYNC}, {COMMIT}}},
+	{"output-append", "large", "", "", {LITTLE, {COMMIT}}},
+	{"output-saved-model", "saved", "", "", {SOME, {COMMIT}, LITTLE, {COMMIT}}},
+	{"recover-output", "small", "", "output", {{REOPEN}, LITTLE, {COMMIT}}},
+	{"recover-strings", "strings", "", "strings-draft", {{REOPEN}, {COMMIT}}},
 	/* What a program without faults does to make an end: see run.py. */
 	{"finish", "", "", "", {{COMMIT}}},
 };
@@ -172,6 +225,7 @@ static struct {
 	struct {
 		const char *name, *key;
 		struct content *draft; /* open */
+		struct scratch *text;  /* likewise, of a string */
 	} roles[ROLES];
 	size_t n_roles;
 	struct model *m; /* NULL: it could not be opened */
@@ -330,6 +384,57 @@ static int do_begin(struct tensor *t, struct content **ret, struct error *err)
 	return r;
 }
 
+/* What the text's file holds becomes the string. */
+static int accept_text(struct tensor *t, const struct scratch *s, uint64_t n, struct error *err)
+{
+	cleanup_buf struct buf text = {0}, stored = {0};
+	uint8_t *p = buf_extend(&text, n);
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	fill_bytes(p, n, 0, d.serial);
+	r = write_at(s->fd, p, n, 0);
+	if (r < 0)
+		return error_set(err, r, "the draft: %s", strerror(-r));
+	r = read_at(s->fd, p, n, 0);
+	if (r == 0)
+		r = string_parse(t, buf_span(&text), &stored, err);
+	if (r < 0)
+		return r;
+	pthread_rwlock_rdlock(&d.m->layout);
+	r = content_replace(d.m, t, buf_span(&stored), err);
+	pthread_rwlock_unlock(&d.m->layout);
+	return r;
+}
+
+static int do_text(const struct op *op, struct tensor *t, struct scratch **open, struct error *err)
+{
+	struct scratch *s = steal_pointer(*open);
+	int r = 0;
+
+	note("begin %u text %s %" PRIu64 " %u\n", d.serial, op->role, op->size, d.serial);
+	if (!s)
+		r = scratch_new(d.m, t, &s, err);
+	if (r < 0)
+		return r;
+	r = accept_text(t, s, op->size, err);
+	scratch_free(d.m, s);
+	return r;
+}
+
+static int do_to_string(const struct op *op, struct tensor *t, struct scratch **open,
+			struct error *err)
+{
+	if (op->what == TEXT || op->what == FINISH)
+		return do_text(op, t, open, err);
+	note("begin %u open\n", d.serial);
+	if (op->what == BEGIN)
+		return scratch_new(d.m, t, open, err);
+	scratch_free(d.m, steal_pointer(*open));
+	return 0;
+}
+
 /* All of it anew: the draft may have been given up meanwhile. */
 static int do_finish(const char *role, struct tensor *t, struct content **draft, struct error *err)
 {
@@ -406,6 +511,8 @@ static int do_to_tensor(const struct op *op, struct error *err)
 		fprintf(stderr, "driver: the model has no tensor %s\n", d.roles[role].key);
 		exit(EXIT_USAGE);
 	}
+	if (t->dtype == DTYPE_STRING)
+		return do_to_string(op, t, &d.roles[role].text, err);
 	switch (op->what) {
 	case WRITE: return do_write(op, t, err);
 	case DRAFT: return do_draft(op, t, err);
@@ -441,31 +548,50 @@ static void do_all(const struct op *ops)
 	}
 }
 
+static int take_bytes(struct tensor *t, struct buf *ret)
+{
+	struct content *c;
+	uint8_t *bytes;
+	int r;
+
+	if (t->dtype == DTYPE_STRING) {
+		pthread_rwlock_rdlock(&d.m->layout);
+		r = string_read(d.m, t, ret, NULL);
+		pthread_rwlock_unlock(&d.m->layout);
+		return r;
+	}
+	r = content_open(d.m, t, false, &c, NULL);
+	if (r < 0)
+		return r;
+	bytes = buf_extend(ret, tensor_size(t));
+	r = bytes ? content_copy(c, 0, tensor_size(t), bytes, NULL) : -ENOMEM;
+	content_close(c, false, NULL);
+	return r;
+}
+
 static void show(size_t role)
 {
 	struct tensor *t = tensor_of(role);
-	cleanup_free uint8_t *bytes = NULL;
+	cleanup_buf struct buf bytes = {0};
 	cleanup_free char *name = NULL;
-	struct content *c;
 	FILE *f;
 
 	if (asprintf(&name, "%s.%s", d.notes, d.roles[role].name) < 0)
 		exit(99);
-	if (!t || content_open(d.m, t, false, &c, NULL) < 0)
+	if (!t || take_bytes(t, &bytes) < 0)
 		return; /* the fault may have come just now */
-	bytes = malloc(tensor_size(t));
-	if (bytes && content_copy(c, 0, tensor_size(t), bytes, NULL) == 0) {
-		f = fopen(name, "we");
-		if (!f || fwrite(bytes, tensor_size(t), 1, f) != 1 || fclose(f) != 0)
-			exit(99);
-	}
-	content_close(c, false, NULL);
+	f = fopen(name, "we");
+	if (!f || fwrite(bytes.p, bytes.n, 1, f) != 1 || fclose(f) != 0)
+		exit(99);
 }
 
 static void end(void)
 {
-	for (size_t i = 0; i < d.n_roles; i++)
+	for (size_t i = 0; i < d.n_roles; i++) {
 		(void)do_abandon(&d.roles[i].draft);
+		if (d.m)
+			scratch_free(d.m, steal_pointer(d.roles[i].text));
+	}
 	for (size_t i = 0; i < d.n_roles; i++)
 		show(i);
 	if (d.m)

@@ -12,6 +12,8 @@ and there is more than one where an answer was never given (a kill), or was "it 
 
 from functools import lru_cache
 
+from models import strings_of
+
 SIZE_MAX = 16384
 STEPS = bytes((at * 7 + at // 251) % 255 for at in range(SIZE_MAX))
 
@@ -79,13 +81,14 @@ def fits(values, contents):
 
 
 class Expectation:
-    """base: role -> content, of the model before anything was done."""
+    """base: role -> content, of the model before anything was done; elsewhere: the model stays as it is,
+    and what is committed goes to another place, which shows what there is `now`."""
 
-    def __init__(self, base):
+    def __init__(self, base, elsewhere=False):
         values = {role: Value([content]) for role, content in base.items()}
         self.worlds = [World(values, values, values)]
         self.base, self.history = values, [values]
-        self.begun = None
+        self.begun, self.elsewhere = None, elsewhere
         self.failures = []  # what the program has admitted
         self.acknowledged = 0
 
@@ -119,6 +122,13 @@ class Expectation:
     def _draft(self, ok, role, offset, size, fill):
         self._edit(ok, role, int(offset), filling(int(fill), int(offset), int(size)), False)
 
+    def _text(self, ok, role, size, fill):
+        stored, _ = strings_of([filling(int(fill), 0, int(size))])
+        self.acknowledged += ok
+        for i, w in enumerate(self.worlds):
+            now = Value([stored]) if ok else Value((*w.now[role].whole, stored))
+            self.worlds[i] = w.changed(role, now, Value((*w.safe[role].whole, stored)))
+
     def _edit(self, ok, role, offset, part, torn):
         self.acknowledged += ok
         for i, w in enumerate(self.worlds):
@@ -128,6 +138,9 @@ class Expectation:
             self.worlds[i] = w.changed(role, now, safe)
 
     def _commit(self, ok):
+        if self.elsewhere:
+            self._sync(ok)
+            return
         done = [w.committed() for w in self.worlds]
         self.history += [w.disk for w in done]
         self.worlds = done if ok else self.worlds + done

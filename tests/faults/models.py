@@ -12,13 +12,16 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent.parent / 'data'
 sys.path.insert(0, os.fspath(DATA))
-from make_broken import FLOAT, INT32, Model, entry_of, masked, message, number  # noqa: E402
+from make_broken import (FLOAT, INT32, STRING, Model, entry_of, masked, message,  # noqa: E402
+                         number, slice_key, strings_of)
 
 UINT8 = 4
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 ROLES = {'tiny': 20, 'page': 4096, 'pages': 16384, 'bytes': 10007}
 KERAS = {'tiny': 'layer_with_weights-2/bias', 'page': 'optimizer/_variables/10',
          'pages': 'layer_with_weights-1/kernel', 'bytes': 'optimizer/_variables/5'}
+WORD = b'a word or two'
+COLUMNS = ((None, (0, 300)), (None, (300, 724)))  # slices of pages, where it is partitioned
 LINKED = 1 << 20  # a file of that size is linked into the arena: no commit writes into a shard
 
 # Names that a careless sweep would take for ours. PREFIX stands for the checkpoint's.
@@ -40,8 +43,10 @@ class Kind:
         self.prefix = 'm/variables/variables' if saved_model else 'm/ckpt'
 
 
+WITH_WORD = {role: role for role in [*ROLES, 'word']}
 KINDS = {kind.name: kind for kind in [
-    Kind('small'), Kind('two'), Kind('crowd'), Kind('large'),
+    Kind('small'), Kind('two'), Kind('crowd'), Kind('large'), Kind('sliced'), Kind('sliced-large'),
+    Kind('strings', WITH_WORD), Kind('strings-large', WITH_WORD),
     Kind('saved', {role: key + VALUE for role, key in KERAS.items()}, saved_model=True),
     Kind('saved-large', saved_model=True),
 ]}
@@ -65,40 +70,65 @@ def small_tensors():
             'empty': (FLOAT, (0, 3), b''), 'other': (FLOAT, (3, 100), noise(1200, 5))}
 
 
+def checksum(dtype, content):
+    return strings_of([WORD])[1] if dtype == STRING else masked(content)
+
+
+def partition(content):
+    """Those of the slices of pages: key -> (dtype, shape, bytes)."""
+    rows = [content[at:at + 4096] for at in range(0, len(content), 4096)]
+    return {slice_key(b'pages', part): (FLOAT, (4, part[1][1]), b''.join(
+        row[4 * part[1][0]:4 * sum(part[1])] for row in rows)) for part in COLUMNS}
+
+
+def put_together(tensors):
+    """The other way, among the tensors of a bundle."""
+    parts = [tensors.pop(slice_key(b'pages', part)) for part in COLUMNS]
+    tensors[b'pages'] = b''.join(
+        part[len(part) // 4 * row:len(part) // 4 * (row + 1)] for row in range(4)
+        for part in parts)
+
+
 def write_bundle(prefix, shards, ballast=0):
-    """A checkpoint; shards: for each {NAME: (dtype, shape, bytes)}; and so many MiB of zeros."""
+    """A checkpoint; shards: for each {KEY: (dtype, shape, bytes)}; and so many MiB of zeros."""
     model = Model()
     model.entries = {}
     model.header = number(1, len(shards)) + message(3, number(1, 1))
     zeros = masked(bytes(1 << 20)) if ballast else 0
     for i, tensors in enumerate(shards):
         with open(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 'wb') as file:
-            for name, (dtype, shape, content) in tensors.items():
-                model.entries[name.encode()] = {
+            for key, (dtype, shape, content) in tensors.items():
+                model.entries[key] = {
                     'dtype': dtype, 'shape': shape, 'shard': i, 'offset': file.tell(),
-                    'size': len(content), 'crc': masked(content)}
+                    'size': len(content), 'crc': checksum(dtype, content)}
                 file.write(content)
             for k in range(ballast):
                 model.entries[f'zeros/{k:02d}'.encode()] = entry_of(
                     UINT8, (1 << 20,), i, file.tell() + (k << 20), 1 << 20, zeros)
             file.truncate(file.tell() + (ballast << 20))
         os.chmod(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 0o640)
+    if slice_key(b'pages', COLUMNS[0]) in model.entries:
+        model.entries[b'pages'] = {'dtype': FLOAT, 'shape': (4, 1024), 'slices': COLUMNS}
     Path(f'{prefix}.index').write_bytes(model.table())
     os.chmod(f'{prefix}.index', 0o640)
 
 
 def make_model(kind, folder):
     """Below the folder; what is there is never changed again."""
-    prefix, tensors = folder / kind.prefix, small_tensors()
+    prefix, tensors = folder / kind.prefix, {k.encode(): t for k, t in small_tensors().items()}
     if kind.saved_model:
         shutil.copytree(DATA / 'mlp', folder / 'm')
     if kind.name == 'saved-large':
         for path in prefix.parent.iterdir():
             path.unlink()
     prefix.parent.mkdir(parents=True, exist_ok=True)
+    if 'strings' in kind.name:
+        tensors[b'word'] = STRING, (), strings_of([WORD])[0]
+    if 'sliced' in kind.name:
+        tensors |= partition(tensors.pop(b'pages')[2])
     if kind.name == 'two':
-        write_bundle(prefix, [{n: tensors[n] for n in ('bytes', 'pages', 'empty')},
-                              {n: tensors[n] for n in ('tiny', 'page', 'other')}])
+        write_bundle(prefix, [{n: tensors[n] for n in (b'bytes', b'pages', b'empty')},
+                              {n: tensors[n] for n in (b'tiny', b'page', b'other')}])
     elif kind.name != 'saved':
         write_bundle(prefix, [tensors], 65 if 'large' in kind.name else 0)
     add_mine(prefix)
@@ -217,6 +247,8 @@ class OnDisk:
             assert len(self.tensors[key]) == size, f'{key}: the shard is too short'
         for fd, _ in self.opened.values():
             os.close(fd)
+        if slice_key(b'pages', COLUMNS[0]) in self.tensors:
+            put_together(self.tensors)
 
     def _shard(self, i):
         if i not in self.opened:

@@ -81,6 +81,9 @@ class Disk:
         self.inodes[int(inode)] = Inode(int(mode, 8))
         self._change((folder, name, inode))
 
+    def _unnamed(self, inode, mode):
+        self.inodes[int(inode)] = Inode(int(mode, 8))
+
     def _mkdir(self, inode, folder, name, mode):
         self.inodes[int(inode)] = Inode(int(mode, 8), entries=[])
         self._change((folder, name, inode))

@@ -40,7 +40,7 @@ class Scenario:
     def __init__(self, name, kind, workdir, after, command=None):
         self.name, self.kind, self.workdir = name, models.KINDS.get(kind), workdir
         self.after, self.command = after, command
-        self.backs_up = 'backup' in name
+        self.backs_up, self.saves_elsewhere = 'backup' in name, 'output' in name
 
 
 # Commands of weightctl under a fault: the model, and the scenario that was killed before.
@@ -128,7 +128,7 @@ class Worker:
     def _prepare(self, scenario, prior, **options):
         """The model, or what a kill at that call of the scenario before left of it."""
         kind = scenario.kind or self.scenarios[scenario.after].kind
-        self.arena.reset(kind)
+        self.arena.reset(kind, scenario.saves_elsewhere)
         if scenario.after:
             program = self.arena.driver(self.scenarios[scenario.after], fault='kill', at=prior,
                                         **options)
@@ -172,20 +172,27 @@ class Worker:
             raise Violation(f'{when} the program shows something else ({describe(program)})')
         arena.require_mine(when)
         arena.require_backup(when, boot)
-        final = self._finish(scenario, program, boot)
-        return self._outcome(program, on_disk, final)
+        if scenario.saves_elsewhere:
+            on_disk = arena.look_at_output(when, boot) or on_disk
+        self.final = self._finish(scenario, program, boot)
+        return self._outcome(program, on_disk, self.final)
 
     def _finish(self, scenario, program, boot):
         """What is pending is recovered and saved, without faults; nothing is left then."""
         arena, when = self.arena, 'after the recovery'
-        if not scenario.workdir:
+        if not arena.places(scenario):
             self._require_fine(arena.weightctl('recover', boot=boot), program)
             self.said = arena.weightctl('commit', boot=boot)
         else:
             self.said = arena.spawn(self._finish_command(scenario), boot=boot)
-        self._require_fine(self.said, program)
+        if not (scenario.saves_elsewhere and 'exists already' in self.said.stderr):  # all is done
+            self._require_fine(self.said, program)
         arena.require_sound(when, boot)
         final = arena.look(when)
+        if scenario.saves_elsewhere:
+            if not arena.expected.see_disk(final):
+                raise Violation(f'{when} the original has changed ({describe(program)})')
+            final = arena.look_at_output(when, boot) or final
         if not arena.expected.see_now(final):
             raise Violation(f'{when} edits are lost, or are back ({describe(program)})')
         arena.require_mine(when)
@@ -194,11 +201,11 @@ class Worker:
         return final
 
     def _finish_command(self, scenario):
-        """weightctl knows no -o workdir."""
+        """weightctl knows no -o workdir and no -o output."""
         arena = self.arena
         return [f'{arena.build}/tests/faults/faults_driver', 'finish',
                 f'{arena.run}/{arena.kind.argument}', '/dev/null',
-                '--workdir', f'{arena.run}/{scenario.workdir}']
+                *arena.places(scenario)]
 
     def _require_fine(self, done, program):
         if done.code not in (0, 6):
@@ -225,7 +232,7 @@ class Worker:
         self.resolve(job)
         scenario, log = job.scenario, f'{self.arena.path}/log'
         kind = scenario.kind
-        self.arena.reset(kind)
+        self.arena.reset(kind, scenario.saves_elsewhere)
         scanned = self.arena.scan()
         notes, start = [], 0
         if scenario.after:
@@ -280,8 +287,7 @@ class Worker:
         promised = arena.expected.worlds
         arena.expected.cut()
         outcome = self._judge(job.scenario, None, NEXT_BOOT)
-        final = arena.look('at the end')
-        if any(all(w.now[role].fits(content) for role, content in final.items())
+        if any(all(w.now[role].fits(content) for role, content in self.final.items())
                for w in promised):
             return outcome
         return 'unsynced edits dropped'

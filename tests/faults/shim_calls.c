@@ -30,7 +30,8 @@ static int do_open(int dirfd, const char *name, int flags, unsigned mode)
 {
 	struct path p = path_at(dirfd, name);
 	bool there = inode_at(dirfd, name) != 0;
-	enum call call = flags & O_CREAT && !there ? CALL_CREATE : CALL_OPEN;
+	bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+	enum call call = unnamed || (flags & O_CREAT && !there) ? CALL_CREATE : CALL_OPEN;
 	const struct fault *f = turn(call, &p, 0);
 	struct stat st;
 	int fd;
@@ -41,7 +42,9 @@ static int do_open(int dirfd, const char *name, int flags, unsigned mode)
 	if (fd >= 0 && records(&p) && fstat(fd, &st) == 0) {
 		struct entry e = entry_at(dirfd, name);
 
-		if (call == CALL_CREATE)
+		if (unnamed)
+			say(shim.log, "unnamed %lu %o\n", st.st_ino, st.st_mode & 07777);
+		else if (call == CALL_CREATE)
 			say(shim.log, "create %lu %lu %s %o\n", st.st_ino, e.folder, e.name,
 			    st.st_mode & 07777);
 		else if (flags & O_TRUNC)
