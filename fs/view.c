@@ -350,6 +350,15 @@ static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 	pthread_rwlock_unlock(&m->layout);
 }
 
+/* A commit puts another base there. */
+static void stat_base(struct model *m, struct stat *st)
+{
+	pthread_rwlock_rdlock(&m->layout);
+	if (m->n_base)
+		st->st_mtim = from_nanoseconds(m->base[0].id.mtime);
+	pthread_rwlock_unlock(&m->layout);
+}
+
 static void stat_file(struct view *v, node_id id, const struct node *n, struct stat *st)
 {
 	const struct kind *k = kinds[n->kind];
@@ -357,8 +366,8 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 	struct stat real;
 	uint64_t draft;
 
-	if (k->of != THING_VIEW && b->model->n_base)
-		st->st_mtim = from_nanoseconds(b->model->base[0].id.mtime);
+	if (k->of != THING_VIEW)
+		stat_base(b->model, st);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
 	if (k->tail && text_draft_size(v, id, &draft))

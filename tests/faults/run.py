@@ -16,6 +16,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -332,6 +333,8 @@ worker = None
 
 def start_worker(*arguments):
     global worker
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is interrupted ends us
     worker = Worker(*arguments)
 
 
@@ -535,6 +538,8 @@ def parse(arguments):
 def main():
     options = parse(sys.argv[1:])
     os.umask(0o022)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit('interrupted'))
     scenarios = load_scenarios(options.build)
     if options.scenario and options.scenario not in scenarios:
         sys.exit(f'no scenario {options.scenario}; there are: {" ".join(scenarios)}')
