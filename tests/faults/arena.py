@@ -211,7 +211,10 @@ class Arena:
         if not os.path.exists(path if self.kind.saved_model else f'{prefix}.index'):
             return None
         self.require_sound(f'{when}, at the output,', boot, path)
-        disk = models.OnDisk(prefix)
+        try:
+            disk = models.OnDisk(prefix)
+        except (OSError, AssertionError, IndexError) as error:
+            raise Violation(f'{when} the output cannot be read: {error}') from None
         self.require_others(disk, when)
         return {role: disk.tensors[key.encode()] for role, key in self.kind.keys.items()}
 
