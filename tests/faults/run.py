@@ -471,9 +471,9 @@ def show_progress(done, jobs, table, start):
 
 
 def first(jobs, faults):
-    """Of the jobs, which are shuffled, so many that there are that many faults."""
-    counts = itertools.accumulate(max(1, len(job.samples)) for job in jobs)
-    return [job for job, count in zip(jobs, counts) if count <= faults] if faults else jobs
+    """Of the jobs, which are shuffled, so many that there are that many faults, or a few more."""
+    counts = itertools.accumulate((max(1, len(job.samples)) for job in jobs), initial=0)
+    return [job for job, before in zip(jobs, counts) if before < faults] if faults else jobs
 
 
 def run_all(options, scenarios, folder):
