@@ -118,10 +118,22 @@ bool file_begins(int dirfd, const char *name, struct span magic)
 	return n >= 0 && span_starts(magic, span_of(start, (size_t)n));
 }
 
+int file_unchanged(int fd, const struct file_id *id, const char *name, struct error *err)
+{
+	struct file_id now;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "%s", name);
+	now = file_id_of(&st);
+	return file_id_equal(id, &now)
+		       ? 0
+		       : error_set(err, -ESTALE, "%s: changed while it was read", name);
+}
+
 static int read_whole(int fd, const char *name, uint64_t max, struct file *f, struct error *err)
 {
-	struct stat before, after;
-	struct file_id now;
+	struct stat before;
 	uint8_t *p;
 	int r;
 
@@ -137,13 +149,8 @@ static int read_whole(int fd, const char *name, uint64_t max, struct file *f, st
 	if (!p)
 		return -ENOMEM;
 	r = read_at(fd, p, f->bytes.n, 0);
-	if (r < 0 || fstat(fd, &after) < 0)
-		return error_set(err, r < 0 ? r : -errno, "%s: %s", name,
-				 strerror(r < 0 ? -r : errno));
-	now = file_id_of(&after);
-	if (!file_id_equal(&f->id, &now))
-		return error_set(err, -ESTALE, "%s: changed while it was read", name);
-	return 0;
+	return r < 0 ? error_set(err, r, "%s: %s", name, strerror(-r))
+		     : file_unchanged(fd, &f->id, name, err);
 }
 
 int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struct error *err)

@@ -35,6 +35,9 @@ int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struc
 void file_release(struct file *f);
 #define cleanup_file __attribute__((cleanup(file_release)))
 
+/* -ESTALE if the open file is not any more what it was. err names it. */
+int file_unchanged(int fd, const struct file_id *id, const char *name, struct error *err);
+
 /*
  * Removes a name if it is that inode's. 0 as well if it is not, or is not there. An error that goes
  * away when it is tried again is none.

@@ -18,8 +18,8 @@
  *	signatures ?		a SavedModel: the names of its signatures
  *	tensors			how many variables there are
  *	bytes			of all of them together, as they are shown in variables/
- *	damaged ?		how many of them cannot be read (they count in tensors, not in
- *bytes) objects ?		how many nodes the object graph has
+ *	damaged ?		how many of them cannot be read (in tensors, not in bytes)
+ *	objects ?		how many nodes the object graph has
  *	shards			how many data files the index counts
  *	bundle_producer ?	the version of the checkpoint's format
  *	byte_order		"little" or "big": of the data files; the view is always

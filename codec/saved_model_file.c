@@ -94,8 +94,6 @@ static int fill_file(struct reader *r)
 static int read_wanted(int fd, const char *name, struct saved_model_file *f, struct error *err)
 {
 	struct reader reader = {.fd = fd, .n = (size_t)f->id.size, .left = WANTED_MAX};
-	struct stat after;
-	struct file_id now;
 	void *map;
 	int r;
 
@@ -112,13 +110,8 @@ static int read_wanted(int fd, const char *name, struct saved_model_file *f, str
 	if (r == -EFBIG)
 		return error_set(err, r, "%s: what is to be read of it takes more than %d MiB",
 				 name, WANTED_MAX >> 20);
-	if (r < 0 || fstat(fd, &after) < 0)
-		return error_set(err, r < 0 ? r : -errno, "%s: %s", name,
-				 strerror(r < 0 ? -r : errno));
-	now = file_id_of(&after);
-	if (!file_id_equal(&f->id, &now))
-		return error_set(err, -ESTALE, "%s: changed while it was read", name);
-	return 0;
+	return r < 0 ? error_set(err, r, "%s: %s", name, strerror(-r))
+		     : file_unchanged(fd, &f->id, name, err);
 }
 
 int saved_model_file_read(int dirfd, const char *name, struct saved_model_file *ret,

@@ -38,9 +38,8 @@ struct tensor {
 	uint32_t node;	    /* of the object graph, which holds the variable; where it has one */
 	struct extent base; /* its stored bytes; unused where slices is set */
 	const char *damage; /* why it cannot be read: its entry makes no sense; or NULL */
-	uint32_t whole; /* of a slice: the partitioned variable, as index into the model's tensors,
-			 */
-	uint32_t part;	/* and which of its slices; meaningful while is_slice */
+	uint32_t whole;	    /* of a slice: the index of the partitioned variable's tensor, */
+	uint32_t part;	    /* and which of its slices; meaningful while is_slice */
 	bool is_slice;
 	bool draft_lost;	 /* an earlier mount died with an unfinished draft of it */
 	bool verified;		 /* its checksum was right; under the model's contents lock */

@@ -27,10 +27,10 @@ int control_send(const char *mountpoint, const char *command)
 static void hear(char *line, int *code)
 {
 	if (strncmp(line, "progress ", 9) == 0) {
-		progress_show("saving", (unsigned)strtoul(line + 9, NULL, 10));
+		progress_show("saving", strtoul(line + 9, NULL, 10), 100);
 		return;
 	}
-	progress_show("saving", 100);
+	progress_show("saving", 100, 100);
 	if (strncmp(line, "say ", 4) == 0)
 		say("weightfs: %s", line + 4);
 	else if (strncmp(line, "exit ", 5) == 0)

@@ -49,6 +49,13 @@ static void see(void *context, struct span bytes)
 	stats_see(&c->stats[seen->tensor - c->m->tensors], c->m, seen->tensor, bytes);
 }
 
+/* One tensor more is done. The lock is held, if there are threads. */
+static void advance(struct check *c, const struct tensor *t)
+{
+	c->done += t->base.size;
+	progress_show("checking", c->done, c->all);
+}
+
 static void check_tensor(struct check *c, const struct tensor *t)
 {
 	struct seen seen = {c, t};
@@ -79,8 +86,7 @@ static void *check_main(void *context)
 			return NULL;
 		check_tensor(c, &c->m->tensors[i]);
 		pthread_mutex_lock(&c->lock);
-		c->done += c->m->tensors[i].base.size;
-		progress_show("checking", c->all ? (unsigned)(100 * c->done / c->all) : 100);
+		advance(c, &c->m->tensors[i]);
 		pthread_mutex_unlock(&c->lock);
 	}
 }
@@ -97,8 +103,7 @@ static void check_decoded(void *context, const struct tensor *t, struct span byt
 		return;
 	if (c->stats)
 		stats_see(&c->stats[t - c->m->tensors], c->m, t, bytes);
-	c->done += t->base.size;
-	progress_show("checking", c->all ? (unsigned)(100 * c->done / c->all) : 100);
+	advance(c, t);
 }
 
 static void check_threaded(struct check *c)
@@ -170,8 +175,10 @@ static int run(int argc, char **argv)
 		return EXIT_NOT_MOUNTABLE;
 	}
 	c.stats = stats ? calloc(c.m->n_tensors + 1, sizeof(*c.stats)) : NULL;
-	if (stats && !c.stats)
+	if (stats && !c.stats) {
+		model_free(c.m);
 		return ctl_failed(-ENOMEM, &err);
+	}
 	c.faults = check_notes(c.m);
 	check_model(&c);
 	if (stats && stats_print(c.m, c.stats) < 0)

@@ -14,8 +14,8 @@ static void print_text(struct span quoted)
 	cleanup_buf struct buf text = {0};
 
 	json_unescape(quoted, &text);
-	for (size_t i = 0; i < text.n; i++)
-		putchar(text.p[i] < ' ' || text.p[i] == 0x7f ? '?' : text.p[i]);
+	log_clean((char *)text.p, text.n);
+	fwrite(text.p, 1, text.n, stdout);
 }
 
 /* A key of model.json, with spaces; a name of a document, below one, as it is. */

@@ -20,7 +20,7 @@ int ctl_usage(const struct ctl_command *c)
 void ctl_progress(void *context, uint64_t done, uint64_t all)
 {
 	(void)context;
-	progress_show("saving", all ? (unsigned)(100 * done / all) : 100);
+	progress_show("saving", done, all);
 }
 
 int ctl_failed(int r, const struct error *err)

@@ -301,11 +301,13 @@ int handle_truncate(struct view *v, node_id id, struct handle *h, uint64_t size,
 		return content_truncate(h->content, size, err);
 	if (h && h->text && h->for_write)
 		return text_truncate(h->text, size, err);
-	if (!tree_get(v->tree, id, &n) || !view_stat(v, id, &st))
+	if (!tree_get(v->tree, id, &n))
 		return -ENOENT;
 	t = view_tensor(v, &n);
 	if (t && !kinds[n.kind]->render)
 		return content_truncate_closed(view_branch(v, &n)->model, t, size, err);
+	if (!view_stat(v, id, &st))
+		return -ENOENT;
 	if (!(st.st_mode & 0222))
 		return error_set(err, -EPERM, "cannot be edited");
 	return (uint64_t)st.st_size == size

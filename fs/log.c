@@ -115,9 +115,10 @@ static bool is_again(const char *line)
 		the_log.again++;
 		return true;
 	}
-	print_again(again, sizeof(again));
-	if (the_log.again)
+	if (the_log.again) {
+		print_again(again, sizeof(again));
 		put(again);
+	}
 	the_log.again = 0;
 	the_log.last_said = now;
 	memcpy(the_log.last, line, strlen(line) + 1);
@@ -155,8 +156,9 @@ void log_read(struct buf *out)
 
 	pthread_mutex_lock(&the_log.lock);
 	buf_add(out, buf_span(&the_log.kept));
-	print_again(again, sizeof(again));
-	if (the_log.again)
+	if (the_log.again) {
+		print_again(again, sizeof(again));
 		add_stamped(out, again);
+	}
 	pthread_mutex_unlock(&the_log.lock);
 }

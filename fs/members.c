@@ -11,10 +11,6 @@
 /* A change that is younger than this when we look may not be the last one of that time. */
 static const int64_t racy = 2000000000; /* nanoseconds */
 
-/* TensorFlow writes an index in place: one that makes no sense may be whole in a moment. */
-enum { TRIES = 10 };
-static const struct timespec a_moment = {0, 30000000};
-
 static const char latest_name[] = "latest";
 
 /* A member that is shown, or was. */
@@ -334,22 +330,6 @@ static int look_again(struct members *m)
 
 /* ---- loading ---- */
 
-static int open_member(const struct members *m, const struct slot *s, struct model **ret,
-		       struct recovery *ret_found, struct error *err)
-{
-	struct file_id now;
-	int r;
-
-	for (int i = 0; i < TRIES; i++) {
-		r = open_model(s->name, &m->options, ret, ret_found, err);
-		if ((r != -EBADMSG && r != -ESTALE) || s->v1 || !identify_member(m, s, &now) ||
-		    age_of(&now) > racy)
-			break;
-		nanosleep(&a_moment, NULL);
-	}
-	return r;
-}
-
 static int show_branch(struct members *m, struct slot *s, struct model *model, struct error *err)
 {
 	struct branch *b;
@@ -381,7 +361,7 @@ static int load(struct members *m, struct slot *s)
 		identify_member(m, s, &now);
 	if (s->failed && file_id_equal(&now, &s->failed_id))
 		return s->failed;
-	r = open_member(m, s, &model, &found, &err);
+	r = open_model(s->name, &m->options, &model, &found, &err);
 	if (r == 0) {
 		open_model_report(model, s->name, &found);
 		r = show_branch(m, s, model, &err);

@@ -2,7 +2,12 @@
 #ifndef FS_PROGRESS_H
 #define FS_PROGRESS_H
 
-/* Shows "WHAT NN %" in place of what was shown before; 100 clears the line. */
-void progress_show(const char *what, unsigned percent);
+#include <stdint.h>
+
+/*
+ * Shows "WHAT NN %" in place of what was shown before; clears the line when all is done (or there
+ * is nothing to do). For one thread at a time.
+ */
+void progress_show(const char *what, uint64_t done, uint64_t all);
 
 #endif

@@ -5,7 +5,6 @@
 #include "fs/unmount.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -221,14 +220,10 @@ static int unmount_dead(const char *path, const char *source)
 
 static int unmount_live(const char *path, const char *source)
 {
-	int pidfd, fd, code, taken;
+	int pidfd, code, taken;
 	pid_t pid = daemon_of(path);
 
 	pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		syncfs(fd); /* pages that are dirty in maps */
-	close_pointer(&fd);
 	code = save(path);
 	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
 		taken = take_down(path);
@@ -255,8 +250,7 @@ static int detach(const char *path)
 		return EXIT_BUSY;
 	}
 	say("weightfs: detached; edits are saved when the last file is closed, and the log says "
-	    "how "
-	    "that went");
+	    "how that went");
 	return EXIT_FINE;
 }
 

@@ -288,8 +288,6 @@ static uint64_t text_size(struct view *v, node_id id, const struct node *n)
 		kept = *slot;
 	changes = v->changes;
 	pthread_mutex_unlock(&v->lock);
-	if (text_draft_size(v, id, &kept))
-		return kept;
 	if (kept)
 		return kept - 1;
 	if (view_render(v, n, &text, NULL) < 0)
@@ -370,12 +368,11 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 		stat_base(b->model, st);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
-	if (k->tail && text_draft_size(v, id, &draft))
+	if (k->render && text_draft_size(v, id, &draft))
 		st->st_size = (off_t)draft;
-	else if (k->tail)
-		st->st_size = (off_t)(text_size(v, id, n) + tensor_size(view_tensor(v, n)));
 	else if (k->render)
-		st->st_size = (off_t)text_size(v, id, n);
+		st->st_size = (off_t)(text_size(v, id, n) +
+				      (k->tail ? tensor_size(view_tensor(v, n)) : 0));
 	if (k->of == THING_FILE &&
 	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0) {
 		st->st_size = real.st_size;

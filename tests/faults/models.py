@@ -12,6 +12,7 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent.parent / 'data'
 sys.path.insert(0, os.fspath(DATA))
+from bundle_index import fields_of, read_index  # noqa: E402
 from make_broken import (FLOAT, INT32, STRING, Model, entry_of, masked, message,  # noqa: E402
                          number, slice_key, strings_of)
 
@@ -174,56 +175,6 @@ def digest(content):
 
 # ------------------------------------------------------------------------------------ reading them
 
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7f) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-
-
-def pairs_of_block(data):
-    end = len(data) - 4 - 4 * int.from_bytes(data[-4:], 'little')
-    at, key = 0, b''
-    while at < end:
-        shared, at = varint(data, at)
-        own, at = varint(data, at)
-        size, at = varint(data, at)
-        key = key[:shared] + data[at:at + own]
-        yield key, data[at + own:at + own + size]
-        at += own + size
-
-
-def read_index(data):
-    """The entries of an index, uncompressed as TensorFlow writes them: key -> bytes."""
-    def blocks(handle):
-        offset, at = varint(handle, 0)
-        size, at = varint(handle, at)
-        return pairs_of_block(data[offset:offset + size])
-
-    at = len(data) - 48
-    for _ in range(2):  # the handle of the metaindex
-        _, at = varint(data, at)
-    return {key: value for _, handle in blocks(data[at:]) for key, value in blocks(handle)}
-
-
-def fields_of(message_bytes):
-    """The numbers of a protobuf message: field -> value."""
-    found, at = {}, 0
-    while at < len(message_bytes):
-        tag, at = varint(message_bytes, at)
-        if tag & 7 == 0:
-            found[tag >> 3], at = varint(message_bytes, at)
-        elif tag & 7 == 5:
-            at += 4
-        else:
-            size, at = varint(message_bytes, at)
-            at += size
-    return found
-
-
 class OnDisk:
     """A bundle as it lies there: its tensors' bytes by key, and the names of its files.
 
@@ -231,7 +182,7 @@ class OnDisk:
     """
 
     def __init__(self, prefix, base=None, known=()):
-        entries = read_index(Path(f'{prefix}.index').read_bytes())
+        entries = read_index(f'{prefix}.index')
         self.count = fields_of(entries.pop(b'')).get(1, 0)
         self.names = [f'{prefix}.data-{i:05d}-of-{self.count:05d}' for i in range(self.count)]
         self.prefix, self.opened = prefix, {}
