@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "codec/buf.h"
-#include "codec/error.h"
+#include "codec/base/buf.h"
+#include "codec/base/error.h"
 
 /* The head of a test; its body follows in braces. */
 #define TEST(name) static void name(void **state __attribute__((unused)))

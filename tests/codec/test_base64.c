@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/base64.h"
+#include "codec/base/base64.h"
 
 /* Test vectors of RFC 4648, section 10, and the two digits that they lack. */
 static const struct {

@@ -1,7 +1,7 @@
 #include "support.h"
 
-#include "codec/bundle.h"
-#include "codec/pbwire.h"
+#include "codec/bundle/bundle.h"
+#include "codec/container/pbwire.h"
 
 static const struct bundle_header two_shards = {.shards = 2};
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "checkpoint_states.h"
-#include "codec/checkpoint_state.h"
+#include "codec/checkpoints/checkpoint_state.h"
 
 /* What TensorFlow reads; it takes 1_0 for a number, which nothing writes and we do not. */
 TEST(as_tensorflow_reads_it)

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "codec/collection.h"
-#include "codec/place.h"
-#include "codec/sstable_format.h"
+#include "codec/checkpoints/collection.h"
+#include "codec/model/place.h"
+#include "codec/container/sstable_format.h"
 
 static void touch(const struct folder *f, const char *name)
 {

@@ -4,17 +4,17 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "codec/bundle.h"
-#include "codec/commit.h"
-#include "codec/content.h"
-#include "codec/crc32c.h"
-#include "codec/edits_state.h"
-#include "codec/journal.h"
-#include "codec/pbwire.h"
-#include "codec/replay.h"
-#include "codec/slices.h"
-#include "codec/sstable.h"
-#include "codec/steps.h"
+#include "codec/bundle/bundle.h"
+#include "codec/save/commit.h"
+#include "codec/content/content.h"
+#include "codec/base/crc32c.h"
+#include "codec/work/edits_state.h"
+#include "codec/work/journal.h"
+#include "codec/container/pbwire.h"
+#include "codec/save/replay.h"
+#include "codec/tensor/slices.h"
+#include "codec/container/sstable.h"
+#include "codec/save/steps.h"
 
 enum { ROW = 4096, ROWS = 2, SIZE = ROW * ROWS };
 

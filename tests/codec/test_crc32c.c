@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-#include "codec/crc32c.h"
+#include "codec/base/crc32c.h"
 
 TEST(known_checksums)
 {

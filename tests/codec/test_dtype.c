@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/dtype.h"
+#include "codec/tensor/dtype.h"
 
 /* Number, name, bytes of an element, bytes that swap (types.proto; byte_swap_tensor.cc). */
 static const struct {

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "codec/format.h"
-#include "codec/json.h"
-#include "codec/signature.h"
+#include "codec/model/format.h"
+#include "codec/base/json.h"
+#include "codec/saved_model/signature.h"
 #include "texts.h"
 
 static struct model *open_model(const char *folder, const char *name)

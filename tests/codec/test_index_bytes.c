@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 
-#include "codec/bundle.h"
-#include "codec/file.h"
-#include "codec/sstable.h"
+#include "codec/bundle/bundle.h"
+#include "codec/base/file.h"
+#include "codec/container/sstable.h"
 
 enum { FILES_MAX = 1000 };
 

@@ -1,8 +1,8 @@
 /* Records of a commit, which may come with a model from anywhere. */
 #include "support.h"
 
-#include "codec/intent.h"
-#include "codec/pbwire.h"
+#include "codec/save/intent.h"
+#include "codec/container/pbwire.h"
 
 static struct model *saved_model(void)
 {

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "codec/crc32c.h"
-#include "codec/journal.h"
-#include "codec/pbwire.h"
+#include "codec/base/crc32c.h"
+#include "codec/work/journal.h"
+#include "codec/container/pbwire.h"
 
 static struct folder folder;
 

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/json.h"
+#include "codec/base/json.h"
 
 /* The document again, without its white space, each token as it was spelled. */
 static void dump(const struct json *json, json_ref ref, struct buf *out)

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/keras.h"
+#include "codec/graph/keras.h"
 #include "texts.h"
 
 /* metadata and expected with ' for ". */

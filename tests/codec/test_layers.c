@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "codec/bundle.h"
-#include "codec/format.h"
-#include "codec/layers.h"
-#include "codec/stored.h"
+#include "codec/bundle/bundle.h"
+#include "codec/model/format.h"
+#include "codec/graph/layers.h"
+#include "codec/tensor/stored.h"
 #include "texts.h"
 
 /* Edges as "name=node name=node"; the own name of a variable, or NULL. */

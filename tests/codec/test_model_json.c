@@ -1,8 +1,8 @@
 #include "support.h"
 
-#include "codec/format.h"
-#include "codec/json.h"
-#include "codec/model_json.h"
+#include "codec/model/format.h"
+#include "codec/base/json.h"
+#include "codec/graph/model_json.h"
 #include "texts.h"
 
 static void check(const struct model *m, const char *expected)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "codec/names.h"
+#include "codec/model/names.h"
 
 /* Names separated by spaces, and what they become. */
 static void check_numbers(const char *text, const char *expected)

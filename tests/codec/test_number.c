@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "codec/number.h"
+#include "codec/base/number.h"
 #include "number_cases.h"
 
 static void assert_prints(double v, bool single, const char *text)

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/object_graph.h"
+#include "codec/graph/object_graph.h"
 #include "texts.h"
 
 /* A node: edges to children, slots (pairs of nodes), what else is in rest. -1: there is none. */

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "codec/pbjson.h"
+#include "codec/container/pbjson.h"
 #include "signature.pb-c.h"
 #include "texts.h"
 

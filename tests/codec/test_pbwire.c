@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/pbwire.h"
+#include "codec/container/pbwire.h"
 #include "struct.pb-c.h"
 #include "tensor.pb-c.h"
 

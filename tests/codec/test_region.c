@@ -1,7 +1,7 @@
 #include "support.h"
 
-#include "codec/data_file.h"
-#include "codec/region.h"
+#include "codec/work/data_file.h"
+#include "codec/work/region.h"
 
 static struct folder folder;
 static struct data_file *data;

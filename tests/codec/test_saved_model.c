@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/saved_model.h"
+#include "codec/saved_model/saved_model.h"
 #include "texts.h"
 
 /* A MetaGraphDef with these tags (NULL at the end) and one signature, named for the first. */

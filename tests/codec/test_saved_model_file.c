@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 
-#include "codec/crc32c.h"
-#include "codec/saved_model.h"
-#include "codec/saved_model_file.h"
+#include "codec/base/crc32c.h"
+#include "codec/saved_model/saved_model.h"
+#include "codec/saved_model/saved_model_file.h"
 #include "texts.h"
 
 enum { GRAPH = 3 << 20 };

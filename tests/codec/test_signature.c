@@ -1,7 +1,7 @@
 /* The message and the text were made by protobuf of Python, with the .proto files of TensorFlow. */
 #include "support.h"
 
-#include "codec/signature.h"
+#include "codec/saved_model/signature.h"
 #include "texts.h"
 
 static const char everything[] =

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/slices.h"
+#include "codec/tensor/slices.h"
 
 /* ---- keys ---- */
 

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/sstable.h"
+#include "codec/container/sstable.h"
 
 /* The file of a bundle with one float scalar v, byte by byte as TensorFlow writes it. */
 static const char golden[] =

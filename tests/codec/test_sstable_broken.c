@@ -7,8 +7,8 @@
 
 #include <snappy-c.h>
 
-#include "codec/crc32c.h"
-#include "codec/sstable.h"
+#include "codec/base/crc32c.h"
+#include "codec/container/sstable.h"
 
 #define ENTRY_0	 "000006 08011a020801"
 #define ENTRY_V	 "00010b 76 08011200280435 81a5da2b"

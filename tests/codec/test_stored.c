@@ -2,9 +2,9 @@
 
 #include <sys/mman.h>
 
-#include "codec/crc32c.h"
-#include "codec/file.h"
-#include "codec/stored.h"
+#include "codec/base/crc32c.h"
+#include "codec/base/file.h"
+#include "codec/tensor/stored.h"
 
 /* A file in memory that begins with some bytes of nobody. */
 enum { BEFORE = 7 };

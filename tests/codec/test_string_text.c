@@ -1,8 +1,8 @@
 /* Tensors of strings as text: brackets, and how many there may be of them. */
 #include "support.h"
 
-#include "codec/stored.h"
-#include "codec/string_text.h"
+#include "codec/tensor/stored.h"
+#include "codec/content/string_text.h"
 
 /* So many strings, all alike. */
 static void store(uint64_t n, const char *text, struct buf *out)

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "codec/tensor.h"
+#include "codec/tensor/tensor.h"
 
 #define MAX INT64_MAX
 

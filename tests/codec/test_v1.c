@@ -3,9 +3,9 @@
 
 #include <snappy-c.h>
 
-#include "codec/crc32c.h"
-#include "codec/pbwire.h"
-#include "codec/v1.h"
+#include "codec/base/crc32c.h"
+#include "codec/container/pbwire.h"
+#include "codec/v1/v1.h"
 
 enum {
 	FLOAT32 = 1,

@@ -2,7 +2,7 @@
 #ifndef TESTS_CODEC_TEXTS_H
 #define TESTS_CODEC_TEXTS_H
 
-#include "codec/pbwire.h"
+#include "codec/container/pbwire.h"
 
 /* Adds JSON that is written with ' for ", so that one can read it in C. */
 static inline void add_json(struct buf *out, const char *text)

@@ -21,14 +21,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec/commit.h"
-#include "codec/content.h"
-#include "codec/edits.h"
-#include "codec/file.h"
-#include "codec/mem.h"
-#include "codec/string_text.h"
-#include "fs/exit.h"
-#include "fs/open_model.h"
+#include "codec/save/commit.h"
+#include "codec/content/content.h"
+#include "codec/work/edits.h"
+#include "codec/base/file.h"
+#include "codec/base/mem.h"
+#include "codec/content/string_text.h"
+#include "fs/view/exit.h"
+#include "fs/view/open_model.h"
 #include "tests/faults/scenarios.h"
 
 enum { ROLES = 8 };
@@ -291,7 +291,7 @@ static int do_sync(struct error *err)
 	return edits_sync(d.m, err);
 }
 
-/* As discard_all() of fs/saving.c. */
+/* As discard_all() of fs/view/saving.c. */
 static int do_discard(struct error *err)
 {
 	int r;

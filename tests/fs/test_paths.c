@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "fs/paths.h"
+#include "fs/view/paths.h"
 
 #define VALUE "/.ATTRIBUTES/VARIABLE_VALUE"
 #define LITERAL(s)                                   \

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "fs/tree.h"
+#include "fs/view/tree.h"
 
 static const struct node a_file = {.type = NODE_FILE, .kind = 3, .branch = 1, .object = 42};
 static const struct node a_folder = {.type = NODE_FOLDER};

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "codec/buf.h"
-#include "codec/model.h"
+#include "codec/base/buf.h"
+#include "codec/model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

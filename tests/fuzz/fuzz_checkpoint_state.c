@@ -1,6 +1,6 @@
 /* The file `checkpoint`: whatever it says, a path that can be shown, or a sentence. */
-#include "codec/checkpoint_state.h"
-#include "codec/utf8.h"
+#include "codec/checkpoints/checkpoint_state.h"
+#include "codec/base/utf8.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

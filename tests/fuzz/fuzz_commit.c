@@ -3,12 +3,12 @@
  * could be read before has the bytes it had, in the same process and for whoever opens the model
  * anew. The input is that of fuzz_bundle; the checksums of its tensors are made to fit too.
  */
-#include "codec/bundle.h"
-#include "codec/commit.h"
-#include "codec/content.h"
-#include "codec/crc32c.h"
-#include "codec/edits.h"
-#include "codec/sstable.h"
+#include "codec/bundle/bundle.h"
+#include "codec/save/commit.h"
+#include "codec/content/content.h"
+#include "codec/base/crc32c.h"
+#include "codec/work/edits.h"
+#include "codec/container/sstable.h"
 #include "fuzz.h"
 
 enum { TENSORS_MAX = 64, SEEN_MAX = 65536 };

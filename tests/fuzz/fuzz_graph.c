@@ -1,6 +1,6 @@
 /* The object graph of a checkpoint, as it stands in the bundle. */
-#include "codec/json.h"
-#include "codec/object_graph.h"
+#include "codec/base/json.h"
+#include "codec/graph/object_graph.h"
 #include "fuzz.h"
 
 static bool lies_in(struct span part, struct span whole)

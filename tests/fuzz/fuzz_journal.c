@@ -3,8 +3,8 @@
  * that they have decided finds the other variant's index staged. What is no file of the model
  * stays as it is, whatever they say.
  */
-#include "codec/data_file.h"
-#include "codec/edits.h"
+#include "codec/work/data_file.h"
+#include "codec/work/edits.h"
 #include "fuzz.h"
 
 #define WORK	  "small.weightfs"

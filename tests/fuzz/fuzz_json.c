@@ -1,6 +1,6 @@
 /* JSON: each token lies in the text, and what is copied from it is JSON again. */
-#include "codec/json.h"
-#include "codec/keras.h"
+#include "codec/base/json.h"
+#include "codec/graph/keras.h"
 #include "fuzz.h"
 
 /* What it says can be spelled, and once it is UTF-8 it says the same from then on. */

@@ -2,7 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-#include "codec/file.h"
+#include "codec/base/file.h"
 #include "fuzz.h"
 
 static bool run_file(int dirfd, const char *name)

@@ -1,5 +1,5 @@
 /* A table: whatever it has is written anew, and read again as the same. */
-#include "codec/sstable.h"
+#include "codec/container/sstable.h"
 #include "fuzz.h"
 
 /* Adds what the table holds to w; false at the first thing that is wrong. */

@@ -10,14 +10,14 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
-#include "codec/bundle.h"
-#include "codec/content.h"
-#include "codec/crc32c.h"
-#include "codec/edits.h"
-#include "codec/keras.h"
-#include "codec/pbwire.h"
-#include "codec/sstable.h"
-#include "codec/stored.h"
+#include "codec/bundle/bundle.h"
+#include "codec/content/content.h"
+#include "codec/base/crc32c.h"
+#include "codec/work/edits.h"
+#include "codec/graph/keras.h"
+#include "codec/container/pbwire.h"
+#include "codec/container/sstable.h"
+#include "codec/tensor/stored.h"
 #include "fuzz.h"
 #include "journal.pb-c.h"
 

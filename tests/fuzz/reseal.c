@@ -1,5 +1,5 @@
-#include "codec/crc32c.h"
-#include "codec/sstable_format.h"
+#include "codec/base/crc32c.h"
+#include "codec/container/sstable_format.h"
 #include "fuzz.h"
 
 static void put_crc(uint8_t *to, struct span checked)

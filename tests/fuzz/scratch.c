@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "codec/file.h"
+#include "codec/base/file.h"
 #include "fuzz.h"
 
 static char path[64];

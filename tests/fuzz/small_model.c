@@ -1,7 +1,7 @@
-#include "codec/bundle.h"
-#include "codec/crc32c.h"
-#include "codec/slices.h"
-#include "codec/sstable.h"
+#include "codec/bundle/bundle.h"
+#include "codec/base/crc32c.h"
+#include "codec/tensor/slices.h"
+#include "codec/container/sstable.h"
 #include "fuzz.h"
 
 enum { FLOAT = 1, UINT8 = 4 };

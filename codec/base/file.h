@@ -1,0 +1,63 @@
+/*
+ * Files of a model and of its work folder.
+ *
+ * They are reached by a folder's descriptor that was opened before the mount, and by names
+ * relative to it: a mount over the model must not lead us into ourselves.
+ */
+#ifndef CODEC_BASE_FILE_H
+#define CODEC_BASE_FILE_H
+
+#include <sys/stat.h>
+
+#include "codec/base/buf.h"
+#include "codec/base/error.h"
+
+/* What tells a file from another one, or from itself changed. No file: all zero. */
+struct file_id {
+	uint64_t dev, ino, size;
+	int64_t mtime; /* in nanoseconds */
+};
+
+struct file_id file_id_of(const struct stat *st);
+bool file_id_equal(const struct file_id *a, const struct file_id *b);
+
+/* A small file as it was read: its bytes, and who it was at that time. */
+struct file {
+	struct buf bytes;
+	struct file_id id;
+};
+
+/*
+ * Reads the whole file. -ENOENT and the like as from open(); -EFBIG over max bytes; -ESTALE if
+ * it changed while it was read. err names the file.
+ */
+int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struct error *err);
+void file_release(struct file *f);
+#define cleanup_file __attribute__((cleanup(file_release)))
+
+/* -ESTALE if the open file is not any more what it was. err names it. */
+int file_unchanged(int fd, const struct file_id *id, const char *name, struct error *err);
+
+/*
+ * Removes a name if it is that inode's. 0 as well if it is not, or is not there. An error that goes
+ * away when it is tried again is none.
+ */
+int file_unlink_inode(int dirfd, const char *name, uint64_t inode);
+/* n bytes at offset, or -EIO if the file ends before, or what pread says. */
+int read_at(int fd, void *to, size_t n, uint64_t offset);
+/* n bytes at offset, all of them, or -errno (with some written). */
+int write_at(int fd, const void *from, size_t n, uint64_t offset);
+/* True if the file begins so, or ends before it could: it was being written. Follows no link. */
+bool file_begins(int dirfd, const char *name, struct span magic);
+/*
+ * fsync. What one that failed did not write the next one does not try again, for the kernel holds
+ * it for written: *adrift is set then, and next time all of the file is written again first. Nobody
+ * else writes to it meanwhile.
+ */
+int file_sync(int fd, _Atomic bool *adrift);
+/* fsync of the folder that dirfd names, or of the folder `path` below it (NULL: itself). */
+int sync_folder(int dirfd, const char *path, struct error *err);
+/* The folder part of a relative path ("variables" of "variables/x"), "." if there is none. */
+const char *folder_of(const char *path, char *out, size_t size);
+
+#endif

@@ -1,0 +1,45 @@
+/* Files and folders that are kept a second time: linked where that is wanted, else copied. */
+#ifndef CODEC_BASE_FOLDER_H
+#define CODEC_BASE_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sys/stat.h>
+
+#include "codec/base/error.h"
+
+/*
+ * Gives the empty file `to` the first `size` bytes of `from`, sharing blocks where the file system
+ * can: then *ret_copied is 0. -ENOMEM, and errors of reading and writing.
+ */
+int file_copy_bytes(int from, int to, uint64_t size, uint64_t *ret_copied);
+/*
+ * Makes the file `to`, which must not exist, of the file `from`: its bytes, mode and nothing else.
+ * Synced. -EINVAL: not a regular file.
+ */
+int file_copy(int fromfd, const char *from, int tofd, const char *to);
+
+/* What folder_copy() makes. */
+struct folder_copy {
+	/* 1: link the file if that is possible; 0: copy it; below 0: leave it out. */
+	int (*how)(const char *name, int depth);
+};
+
+/*
+ * Makes the folder `to`, which must not exist, of all that is in the folder `from`. Synced.
+ * -ELOOP: nested too deeply. What was made stays on failure.
+ */
+int folder_copy(int fromfd, const char *from, int tofd, const char *to,
+		const struct folder_copy *what);
+/*
+ * Goes through all that is in a folder, in no order; follows no link. path: "/x", "/folder/x". The
+ * first result of visit() that is not 0 ends it. -ELOOP: nested too deeply.
+ */
+int folder_walk(int parentfd, const char *name,
+		int (*visit)(void *context, const char *path, const struct stat *st),
+		void *context);
+/* Removes a folder and all in it, as far as that is possible; follows no link. */
+void folder_remove(int parentfd, const char *name);
+
+#endif

@@ -1,0 +1,260 @@
+#include "codec/bundle/bundle_objects.h"
+
+#include "codec/bundle/bundle.h"
+#include "codec/model/format.h"
+#include "codec/graph/keras.h"
+#include "codec/graph/object_graph.h"
+#include "codec/tensor/stored.h"
+
+static const uint64_t graph_max = 512 << 20;	  /* bytes of an object graph */
+static const uint64_t graph_shown_max = 64 << 20; /* of one that is shown as text */
+static const uint64_t config_max = 16 << 20;	  /* of an architecture */
+enum { CONFIGS_MAX = 16 /* objects that are asked for theirs */ };
+enum { ROOT_CHILDREN = 32 /* that are looked at for layers of theirs */ };
+
+/* What an object graph is looked through for. */
+struct look {
+	struct model *m;
+	/* String tensors that may be architectures. */
+	struct tensor *root, *children[CONFIGS_MAX];
+	size_t n;
+	uint32_t root_children[ROOT_CHILDREN]; /* nodes */
+	size_t n_root_children;
+};
+
+/* The one element of a string scalar; stored holds it. The checksum is verified. */
+static int read_scalar(struct model *m, const struct tensor *t, uint64_t max, struct buf *stored,
+		       struct span *ret, struct error *err)
+{
+	cleanup_fd int fd = -1;
+	struct strings elements;
+	uint8_t *p;
+	int r;
+
+	if (t->damage)
+		return error_set(err, -EIO, "%s", t->damage);
+	if (t->base.size > max)
+		return error_set(err, -EFBIG, "%llu bytes", (unsigned long long)t->base.size);
+	fd = shard_open(&m->shards[t->base.shard], m->place.rootfd, err);
+	if (fd < 0)
+		return fd;
+	r = stored_verify(fd, &t->base, DTYPE_STRING, 1, m->big_endian, err);
+	if (r < 0)
+		return r;
+	p = buf_extend(stored, (size_t)t->base.size);
+	if (!p)
+		return -ENOMEM;
+	r = read_at(fd, p, stored->n, t->base.offset);
+	if (r == 0)
+		r = strings_open(&elements, buf_span(stored), 1, err);
+	if (r == 0 && !strings_next(&elements, ret))
+		r = -EBADMSG;
+	return r;
+}
+
+static bool is_scalar(const struct tensor *t)
+{
+	return t->dtype == DTYPE_STRING && !t->shape.rank && !t->slices;
+}
+
+/* ---- the architecture ---- */
+
+/*
+ * Up to TensorFlow 2.0 or so a checkpoint held, for each layer and model, what get_config() gave.
+ * The architecture is that of the root, or of the only child of the root that is a model
+ * (tf.train.Checkpoint(model=...)).
+ */
+static void note_config(struct look *c, const struct graph_attribute *a)
+{
+	static const char tail[] = "/.ATTRIBUTES/OBJECT_CONFIG_JSON";
+	struct tensor *t;
+
+	if (!span_is(a->name, "OBJECT_CONFIG_JSON") || !span_ends(a->key, span_str(tail)))
+		return;
+	t = model_find(c->m, a->key);
+	if (!t || !is_scalar(t))
+		return;
+	if (a->node == 0)
+		c->root = t;
+	else if (!memchr(a->key.p, '/', a->key.n - strlen(tail)) && c->n < CONFIGS_MAX)
+		c->children[c->n++] = t;
+}
+
+/* 1 and the architecture in out; 0: the object is no model, or does not say. */
+static int read_config(struct model *m, const struct tensor *t, struct buf *out, struct error *err)
+{
+	cleanup_buf struct buf stored = {0};
+	struct span json;
+	int r = read_scalar(m, t, config_max, &stored, &json, err);
+
+	if (r == 0)
+		r = keras_object_config(json, out, err);
+	return r < 0 ? error_prefix(err, r, "'%s'", quote(t->key)) : r;
+}
+
+static int find_config(const struct look *c, struct buf *out, struct error *err)
+{
+	int found = 0;
+
+	if (c->root) {
+		found = read_config(c->m, c->root, out, err);
+		if (found == 0)
+			model_set_absent(c->m, DOCUMENT_CONFIG,
+					 "Keras saved this model without its architecture");
+		return found;
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		cleanup_buf struct buf one = {0};
+		int r = read_config(c->m, c->children[i], &one, err);
+
+		if (r < 0)
+			return r;
+		found += r;
+		if (r && found == 1)
+			buf_add(out, buf_span(&one));
+	}
+	if (found > 1)
+		model_set_absent(c->m, DOCUMENT_CONFIG,
+				 "several objects of this checkpoint are models");
+	return found == 1;
+}
+
+static int load_config(const struct look *c)
+{
+	struct model *m = c->m;
+	cleanup_buf struct buf config = {0};
+	struct error why = {0};
+	struct document d = {.type = DOCUMENT_CONFIG};
+	int r;
+
+	if ((!c->root && !c->n) || m->is_folder)
+		return 0;
+	r = find_config(c, &config, &why);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		model_set_absent(m, DOCUMENT_CONFIG, why.text);
+		model_note(m, "there is no config.json: %s", why.text);
+	}
+	if (r <= 0)
+		return 0;
+	d.text = arena_copy(&m->arena, buf_span(&config));
+	return d.text.p && !config.failed ? model_add_document(m, &d) : -ENOMEM;
+}
+
+/* ---- the object graph ---- */
+
+/* True if a function of the SavedModel works with that node. */
+static bool is_used(const struct model *m, uint32_t node)
+{
+	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
+}
+
+static int take_attribute(void *look, const struct graph_attribute *a)
+{
+	struct look *c = look;
+	struct tensor *t = a->full_name.n ? model_find(c->m, a->key) : NULL;
+
+	note_config(c, a);
+	if (!t || t->variable.n)
+		return 0;
+	t->variable = arena_copy(&c->m->arena, a->full_name);
+	t->node = a->node;
+	t->used = is_used(c->m, a->node);
+	return t->variable.p ? 0 : -ENOMEM;
+}
+
+static bool is_below_root(const struct look *l, uint32_t node)
+{
+	for (size_t i = 0; i < l->n_root_children; i++)
+		if (l->root_children[i] == node)
+			return true;
+	return node == 0;
+}
+
+/*
+ * Has the model layers (codec/graph/layers.h)? Keras numbers them, in a model and in one that is
+ * kept in a tf.train.Checkpoint, or leaves some other mark at the root.
+ */
+static int look_for_layers(void *look, const struct graph_edge *e)
+{
+	static const char *const marks[] = {"keras_api", "root", "_all_variables"};
+	struct look *l = look;
+
+	if (l->m->has_layers)
+		return 0;
+	if (e->from == 0 && l->n_root_children < ROOT_CHILDREN)
+		l->root_children[l->n_root_children++] = e->to;
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && e->from == 0; i++)
+		l->m->has_layers |= span_is(e->name, marks[i]);
+	l->m->has_layers |= span_is(e->name, "layer-0") && is_below_root(l, e->from);
+	return 0;
+}
+
+static int add_graph_document(struct model *m, const struct tensor *graph)
+{
+	struct document d = {.type = DOCUMENT_OBJECT_GRAPH};
+
+	if (graph->base.size <= graph_shown_max)
+		return model_add_document(m, &d);
+	model_set_absent(m, DOCUMENT_OBJECT_GRAPH, "it is over 64 MiB, too large to show as text");
+	return 0;
+}
+
+static int load_graph(struct model *m, const struct tensor *graph, struct look *look,
+		      struct error *err)
+{
+	const struct graph_visitor visitor = {take_attribute, look_for_layers, look};
+	cleanup_buf struct buf stored = {0};
+	struct error edges = {0};
+	struct span message;
+	int r = read_scalar(m, graph, graph_max, &stored, &message, err);
+
+	if (r == 0)
+		r = object_graph_walk(message, &visitor, err);
+	if (r < 0)
+		return r;
+	if (object_graph_check(message, &m->n_objects, &edges) < 0)
+		model_note(m, "%s; TensorFlow cannot restore such a checkpoint", edges.text);
+	return add_graph_document(m, graph);
+}
+
+int bundle_load_objects(struct model *m)
+{
+	struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
+	struct look look = {.m = m};
+	struct error why = {0};
+	int r;
+
+	if (!graph || !is_scalar(graph)) {
+		for (size_t i = 0; i < m->n_tensors; i++)
+			m->tensors[i].variable = m->tensors[i].key;
+		return 0;
+	}
+	graph->hidden = true;
+	m->object_based = true;
+	r = load_graph(m, graph, &look, &why);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		model_set_absent(m, DOCUMENT_OBJECT_GRAPH, why.text);
+		model_note(m,
+			   "the object graph cannot be read, so variables have no names of "
+			   "their own: %s",
+			   why.text);
+		return 0;
+	}
+	return load_config(&look);
+}
+
+int bundle_print_graph(struct model *m, struct buf *out, struct error *err)
+{
+	const struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
+	cleanup_buf struct buf stored = {0};
+	struct span message;
+	int r = read_scalar(m, graph, graph_shown_max, &stored, &message, err);
+
+	if (r == 0)
+		r = object_graph_print(message, out, err);
+	return r == -EBADMSG ? -EIO : r;
+}

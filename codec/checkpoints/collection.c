@@ -1,0 +1,257 @@
+#include "codec/checkpoints/collection.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "codec/bundle/bundle.h"
+#include "codec/checkpoints/checkpoint_state.h"
+#include "codec/model/place.h"
+#include "codec/v1/v1.h"
+
+static const char state_name[] = "checkpoint";
+
+/* ---- what is a folder of checkpoints ---- */
+
+/* The prefix of an index in the folder: how many characters of its name; 0 if it is none. */
+static size_t index_prefix(const char *name)
+{
+	struct span s = span_str(name), ending = span_str(".index");
+
+	return span_ends(s, ending) ? s.n - ending.n : 0;
+}
+
+static bool has_indexes(const struct place *place, unsigned wanted)
+{
+	cleanup_dir DIR *dir = place_list(place);
+	struct dirent *entry;
+
+	while (dir && wanted && (entry = readdir(dir)))
+		wanted -= index_prefix(entry->d_name) > 0;
+	return !wanted;
+}
+
+bool collection_probe(const struct place *place)
+{
+	if (strcmp(place->name, state_name) == 0)
+		return place_has(place, state_name) && !place_has(place, "checkpoint.index");
+	if (place->name[0] || place_has(place, "saved_model.pb") ||
+	    place_has(place, "saved_model.pbtxt"))
+		return false;
+	return place_has(place, state_name) || has_indexes(place, 2);
+}
+
+/* ---- what is in it ---- */
+
+struct scan {
+	const struct place *place;
+	struct collection *c;
+	size_t capacity, work_capacity;
+};
+
+static int add_member(struct scan *s, struct span name, const struct stat *st, bool v1)
+{
+	struct collection *c = s->c;
+	struct member *grown = vector_grow(c->members, c->n, &s->capacity, sizeof(*grown));
+	struct span copy = arena_copy(&c->arena, name);
+
+	if (grown)
+		c->members = grown;
+	if (!grown || !copy.p)
+		return -ENOMEM;
+	grown[c->n++] = (struct member){(const char *)copy.p, v1, file_id_of(st)};
+	return 0;
+}
+
+static int add_work(struct scan *s, struct span prefix, const char *folder)
+{
+	struct collection *c = s->c;
+	struct leftover *grown = vector_grow(c->work, c->n_work, &s->work_capacity, sizeof(*grown));
+	struct span copy = arena_copy(&c->arena, prefix);
+	cleanup_buf struct buf path = {0};
+	bool edits;
+
+	if (grown)
+		c->work = grown;
+	buf_printf(&path, "%s/journal%c", folder, 0);
+	if (!grown || !copy.p || path.failed)
+		return -ENOMEM;
+	edits = faccessat(s->place->rootfd, (const char *)path.p, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	grown[c->n_work++] = (struct leftover){(const char *)copy.p, edits};
+	return 0;
+}
+
+/* Files of which there may be many, and that are no V1 checkpoint: nothing else is opened. */
+static bool is_other(const char *name)
+{
+	static const char *const endings[] = {".meta", ".pbtxt", ".pb", ".json"};
+	uint32_t shard, shards;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (span_ends(span_str(name), span_str(endings[i])))
+			return true;
+	return strstr(name, "tfevents") || strcmp(name, state_name) == 0 ||
+	       bundle_parse_shard_name(name, &n, &shard, &shards);
+}
+
+/* A V1 checkpoint is a table; of its shards each stands for all. */
+static int look_for_v1(struct scan *s, const char *name, const struct stat *st)
+{
+	size_t n = strlen(name);
+
+	if (is_other(name) || !v1_is_table(s->place, name))
+		return 0;
+	v1_parse_shard_name(name, &n);
+	return add_member(s, span_of(name, n), st, true);
+}
+
+/*
+ * A mount may lie in the folder, or links into one that is ours: only what can be a part of a
+ * checkpoint is looked at, or we might wait for ourselves.
+ */
+static int look_at(struct scan *s, const struct dirent *entry)
+{
+	static const char work[] = ".weightfs";
+	const char *name = entry->d_name;
+	struct span all = span_str(name);
+	size_t n = index_prefix(name);
+	struct stat st;
+
+	if (name[0] == '.')
+		return 0;
+	if (span_ends(all, span_str(work)))
+		return add_work(s, span_first(all, all.n - strlen(work)), name);
+	if (entry->d_type == DT_DIR || (!n && entry->d_type == DT_LNK) ||
+	    fstatat(s->place->rootfd, name, &st, n ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return 0;
+	return n ? add_member(s, span_first(all, n), &st, false) : look_for_v1(s, name, &st);
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	int order = strverscmp(x->name, y->name);
+
+	if (order || x->v1 != y->v1)
+		return order ? order : x->v1 - y->v1;
+	return (x->id.ino > y->id.ino) - (x->id.ino < y->id.ino);
+}
+
+static int compare_name(const void *name, const void *member)
+{
+	return strverscmp(name, ((const struct member *)member)->name);
+}
+
+/* A name that several files have (V1's shards; V1 beside V2, which counts) is one member. */
+static void sort(struct collection *c)
+{
+	size_t n = 0;
+
+	if (c->n)
+		qsort(c->members, c->n, sizeof(*c->members), compare_members);
+	for (size_t i = 0; i < c->n; i++)
+		if (!n || strcmp(c->members[n - 1].name, c->members[i].name) != 0)
+			c->members[n++] = c->members[i];
+	c->n = n;
+}
+
+/* ---- the latest ---- */
+
+/* The member that a path means. */
+static const struct member *find_path(const struct collection *c, struct span path)
+{
+	cleanup_buf struct buf name = {0};
+	size_t n;
+
+	for (size_t i = path.n; i > 0; i--)
+		if (path.p[i - 1] == '/') {
+			path = span_skip(path, i);
+			break;
+		}
+	if (memchr(path.p, 0, path.n))
+		return NULL;
+	buf_add(&name, path);
+	buf_add_u8(&name, 0);
+	if (name.failed)
+		return NULL;
+	if (!collection_find(c, (const char *)name.p) &&
+	    v1_parse_shard_name((const char *)name.p, &n))
+		name.p[n] = '\0';
+	return collection_find(c, (const char *)name.p);
+}
+
+static void note_latest(struct collection *c, struct span path)
+{
+	bool elsewhere = memchr(path.p, '/', path.n);
+
+	if (!c->latest)
+		buf_printf(&c->notes,
+			   "no latest: the file checkpoint names '%s', which is not "
+			   "there",
+			   quote(path));
+	else if (elsewhere)
+		buf_printf(&c->notes,
+			   "the file checkpoint names '%s'; latest is the checkpoint of that name "
+			   "here",
+			   quote(path));
+}
+
+static int read_state(const struct place *place, struct collection *c)
+{
+	cleanup_file struct file file = {0};
+	cleanup_buf struct buf path = {0};
+	struct error why = {""};
+	const struct member *m;
+	int r = file_read(place->rootfd, state_name, CHECKPOINT_STATE_MAX, &file, &why);
+
+	if (r == -ENOMEM || r == -ENOENT)
+		return r == -ENOENT ? 0 : r;
+	c->state = file.id;
+	if (r == 0)
+		r = checkpoint_state_latest(buf_span(&file.bytes), &path, &why);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		buf_printf(&c->notes, "no latest: the file checkpoint: %s", why.text);
+		return 0;
+	}
+	m = find_path(c, buf_span(&path));
+	c->latest = m ? m->name : NULL;
+	note_latest(c, buf_span(&path));
+	return 0;
+}
+
+int collection_scan(const struct place *place, struct collection *ret, struct error *err)
+{
+	struct collection c = {0};
+	struct scan s = {.place = place, .c = &c};
+	cleanup_dir DIR *dir = place_list(place);
+	struct dirent *entry;
+	int r = dir ? 0 : error_errno(err, "%s", place->root);
+
+	while (r == 0 && (entry = readdir(dir)))
+		r = look_at(&s, entry);
+	sort(&c);
+	if (r == 0)
+		r = read_state(place, &c);
+	if (r < 0)
+		collection_release(&c);
+	else
+		*ret = c;
+	return r;
+}
+
+void collection_release(struct collection *c)
+{
+	free(c->members);
+	free(c->work);
+	buf_release(&c->notes);
+	arena_release(&c->arena);
+	*c = (struct collection){0};
+}
+
+const struct member *collection_find(const struct collection *c, const char *name)
+{
+	return c->n ? bsearch(name, c->members, c->n, sizeof(*c->members), compare_name) : NULL;
+}

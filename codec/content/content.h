@@ -1,0 +1,178 @@
+/*
+ * The bytes of one tensor while somebody has it open, or since it was edited: base + overlay.
+ *
+ *	base	 its bytes in the model's shards, mapped
+ *	overlay	 a region (codec/work/region.h) of its full size; blocks that are there cover the
+ *base draft	 another region, from a truncation until it is complete and accepted; what is not
+ *		 written of it shows what was there before the truncation, up to `keep`, or zeros
+ *
+ * What the tensor *is* are base and overlay: commits take those. What is *seen* is the draft
+ * while there is one. A draft becomes the overlay when it has its full size at a close (or an
+ * fsync), and is dropped when the last handle that could complete it is closed.
+ *
+ * Only tensors whose content is raw bytes (tensor_is_raw) have drafts and overlays; of the
+ * others the stored bytes can be read.
+ *
+ * Locking: content_lock() around content_read() and the reply that uses its iovecs; the other
+ * functions lock by themselves, the model's layout first. No lock is held when they return. Editing
+ * functions must not run while a commit does: that is the caller's gate (fs/fuse/gate.h).
+ */
+#ifndef CODEC_CONTENT_CONTENT_H
+#define CODEC_CONTENT_CONTENT_H
+
+#include <pthread.h>
+#include <sys/uio.h>
+
+#include "codec/model/model.h"
+
+struct data_file;
+
+struct content {
+	struct model *model;
+	struct tensor *tensor;
+	pthread_rwlock_t lock;
+	unsigned handles, writers; /* open ones; under the model's contents lock */
+	struct region *overlay;	   /* NULL: not edited */
+	struct region *draft;	   /* NULL: none */
+	uint64_t draft_size, keep;
+	int draft_error; /* of a write to it that failed, for who hears that it is incomplete */
+	bool lost; /* a draft, given up while somebody writes it: errors until it is begun anew */
+	struct timespec mtime; /* of the last edit */
+	struct buf decoded;    /* the base, where its format decodes it (format.h): all of it */
+	int base_fd;	       /* for filling blocks, while it is open for writing; -1 */
+};
+
+/* What content_close() and content_flush() did. */
+enum content_outcome { CONTENT_SAME, CONTENT_ACCEPTED, CONTENT_DROPPED };
+
+/*
+ * 0 if the tensor can be edited. -EROFS: the whole model cannot. -EPERM: not this tensor. -EIO:
+ * it is damaged.
+ */
+int content_editable(const struct model *m, const struct tensor *t, struct error *err);
+
+/*
+ * Opens a tensor. -EIO, -ESTALE: its shard is missing, too short, or changed; err says it.
+ * -EROFS, -EPERM: for_write, and it cannot be edited. Paired with content_close().
+ */
+int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
+		 struct error *err);
+/*
+ * Before somebody reads: verifies the checksum of the base where the model is to be verified, once,
+ * unless edits cover all of it. -EIO: it is damaged; err says where. 0 where nothing is to be done.
+ */
+int content_verify(struct content *c, struct error *err);
+/*
+ * Closes a handle. With the last one for writing a draft goes: CONTENT_DROPPED, and err says
+ * what it lacked.
+ */
+enum content_outcome content_close(struct content *c, bool for_write, struct error *err);
+/* Of a model that goes away. */
+void content_free(struct content *c);
+
+/* Bytes that are seen now, of a tensor that may or may not be open. */
+uint64_t content_size(struct model *m, const struct tensor *t);
+/* What it has of its own: of these. */
+enum { CONTENT_OVERLAY = 1, CONTENT_DRAFT = 2 };
+unsigned content_holds(struct model *m, const struct tensor *t);
+/* True if it has edits that were accepted. */
+bool content_edited(struct model *m, const struct tensor *t);
+/* Time of the last edit; false if there was none. */
+bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret);
+
+/*
+ * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
+ * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy()
+ * serves then). -EIO, -ESTALE: a shard that a commit has put there cannot be read. To be handed to
+ * the kernel, never read.
+ */
+int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
+void content_lock(struct content *c);
+void content_unlock(struct content *c);
+/*
+ * The same, and the content stays even if its last handle is closed meanwhile: a program may
+ * close a file as soon as its READ is answered, which is before we unlock.
+ */
+void content_hold(struct content *c);
+void content_let_go(struct content *c);
+/* How many bytes are seen. The content is locked. */
+uint64_t content_seen(const struct content *c);
+/* The same bytes, copied. -EIO, -ESTALE. The second one is for who has locked the content. */
+int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+
+/*
+ * The bytes that a commit takes: base and overlay, whatever draft there is. For a committer, who
+ * has closed the gate: it does not lock.
+ */
+int content_accepted(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+
+/*
+ * Writes n bytes at offset: into the draft if there is one, else in place. Returns how many were
+ * written: what lies beyond the tensor's size is cut, and -EFBIG if that is all of it. -ENOSPC
+ * and the like from the work folder, with nothing changed that was not written before.
+ */
+ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t offset,
+		      struct error *err);
+/*
+ * Cuts or extends to size bytes: starts a draft, or changes the one there is. size as large as
+ * the tensor, and no draft: nothing happens. -EFBIG: larger.
+ */
+int content_truncate(struct content *c, uint64_t size, struct error *err);
+/*
+ * The same for a tensor that the caller has not open: while nobody has it open for writing, only
+ * its own size is accepted. -EINVAL: shorter. -EFBIG: longer. Errors of content_editable().
+ */
+int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err);
+/*
+ * Judges a draft: CONTENT_ACCEPTED if it is complete, CONTENT_SAME if there is none, -EINVAL if
+ * it is not complete (it stays), with what it lacks in err.
+ */
+int content_flush(struct content *c, struct error *err);
+
+/*
+ * Tensors whose stored form is not their elements (strings) are edited as a whole: their stored
+ * bytes are replaced by others of any size.
+ *
+ * content_replaceable(): 0, or why not (-EROFS, -EPERM, -EIO). content_replace(): journals the new
+ * bytes. content_replacement(): adds them: 1; 0 if there are none. The model's layout is locked
+ * by the caller.
+ */
+int content_replaceable(const struct model *m, const struct tensor *t, struct error *err);
+int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err);
+int content_replacement(struct model *m, const struct tensor *t, struct buf *ret,
+			struct error *err);
+
+/*
+ * Gives the tensor all of its bytes anew: fill() puts n of them, from `at` on, to `to`; n and at
+ * are multiples of the element's size. Journalled as one edit. Drafts are not touched.
+ */
+int content_overwrite(struct model *m, struct tensor *t,
+		      int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at), void *context,
+		      struct error *err);
+
+/*
+ * Gives up the draft of a tensor, whoever has it open: true, and what it lacked, if there was one.
+ */
+bool content_give_up(struct model *m, struct tensor *t, struct error *err);
+
+/* Drops draft and overlay; true if there was one. Nobody edits meanwhile. */
+bool content_revert(struct model *m, struct tensor *t);
+
+/*
+ * For the commit and the recovery, who know that nobody edits. content_rebase(): the overlay is
+ * in the model now; the model's layout is locked for writing, and its contents. False: nobody
+ * needs the content any more. content_move_draft(): the bytes of a draft, if there is one, go to
+ * the current data file; not possible, or no room: it is given up. content_overlay(): it stays,
+ * though others open and close the tensor. content_draft_in(): where a draft lies in that file.
+ * content_adopt(): a tensor gets an overlay from a journal.
+ */
+bool content_rebase(struct content *c);
+void content_move_draft(struct model *m, struct tensor *t, bool possible);
+struct region *content_overlay(struct model *m, const struct tensor *t);
+bool content_draft_in(struct model *m, const struct tensor *t, const struct data_file *d,
+		      struct extent *ret);
+int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
+		  const struct timespec *mtime);
+
+#endif

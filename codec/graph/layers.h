@@ -1,0 +1,52 @@
+/*
+ * The layers of a Keras model in the order of model.layers, and the weights of each in the order
+ * of its get_weights().
+ *
+ * What there is to go by, the first that is there (facts: measured with TensorFlow):
+ *
+ *	root.keras_api.layers	a list of the layers; Keras 2, in a SavedModel
+ *	root.layer-<i>		the same, numbered: functional and sequential models
+ *	root.variables		a list of all weights; Keras 3's export(), which has no layers:
+ *				their own names tell which belong together
+ *	root			its children: a subclassed model, by save_weights()
+ *	root.X.layer-<i>	a Checkpoint(X=model)
+ *
+ * The weights of a layer are those of its list `variables`, in a SavedModel, or those that hang
+ * below it in the object graph.
+ *
+ * A layer is called as Keras's metadata say. A checkpoint of weights has none: then by the prefix
+ * that its weights' own names share; where they share none by its name in the graph (layer-3), and
+ * a layer without weights is left out.
+ */
+#ifndef CODEC_GRAPH_LAYERS_H
+#define CODEC_GRAPH_LAYERS_H
+
+#include "codec/model/model.h"
+
+struct layer {
+	struct span name; /* no two are the same */
+	size_t first, n;  /* its weights */
+};
+
+struct layer_weight {
+	uint32_t tensor;
+	struct span name; /* what is left of its own name, dots for slashes; unique in its layer */
+};
+
+struct layers {
+	struct layer *layers;
+	size_t n;
+	struct layer_weight *weights;
+	size_t n_weights;
+	struct arena arena; /* all of them, and the names */
+};
+
+/*
+ * Finds the layers, from the model's files. None is no error. -EBADMSG, -EFBIG, -EIO, -ESTALE: the
+ * object graph or the metadata cannot be read. Released in any case.
+ */
+int layers_read(struct model *m, struct layers *ret, struct error *err);
+void layers_release(struct layers *l);
+#define cleanup_layers __attribute__((cleanup(layers_release)))
+
+#endif

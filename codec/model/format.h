@@ -1,0 +1,79 @@
+/*
+ * A format: how the files of one kind of model are found, read and written. A new one is a new
+ * file that ends in a struct format, and one word in the list of model.c.
+ */
+#ifndef CODEC_MODEL_FORMAT_H
+#define CODEC_MODEL_FORMAT_H
+
+#include "codec/model/model.h"
+
+struct stage;
+struct staged;
+
+/*
+ * What decode_all() tells: a tensor that is stored and its bytes, or r and why it has none. t is
+ * NULL where a file has a fault that belongs to none.
+ */
+typedef void decoded_visitor(void *context, const struct tensor *t, struct span bytes, int r,
+			     const struct error *why);
+
+struct format {
+	const char *name; /* as model.json says it */
+	/*
+	 * How sure it is, 0 (not mine) to 100, that the place holds a model of this format. Looks
+	 * at names and, at most, at the first bytes.
+	 */
+	int (*probe)(const struct place *place);
+	/* Fills the model, whose place is set. Errors as model_open(). */
+	int (*load)(struct model *m, struct error *err);
+	/*
+	 * Puts into the stage what a commit of the model's edits writes (codec/save/stage.h). NULL:
+	 * the format is read-only.
+	 */
+	int (*save)(struct model *m, struct stage *stage, struct error *err);
+	/*
+	 * Adds the content of a tensor, whose values are no range of bytes in a shard:
+	 * tensor_size() bytes; of strings the stored form (codec/tensor/stored.h). -EIO: damaged,
+	 * and out is to be dropped. -ESTALE. NULL: the tensors are ranges of bytes.
+	 */
+	int (*decode)(struct model *m, const struct tensor *t, struct buf *out, struct error *err);
+	/* With decode: all tensors that are stored, hidden ones, and each file is read once.
+	 * -ENOMEM. */
+	int (*decode_all)(struct model *m, decoded_visitor *visit, void *context);
+};
+
+extern const struct format format_bundle, format_saved_model, format_v1;
+
+/*
+ * Loads the bundle with that prefix (relative to the root) into the model: tensors, shards,
+ * object graph. -ENOENT if it has no index.
+ */
+int bundle_load(struct model *m, const char *prefix, struct error *err);
+/* Adds what a commit of the model's edited tensors writes. */
+int bundle_save(struct model *m, struct stage *stage, struct error *err);
+/* Stages all of it, as edited, as one shard and its index, for another place. */
+int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
+		       struct staged *ret_index, struct error *err);
+/*
+ * Adds the object graph to out as JSON (codec/graph/object_graph.h), as it lies in the bundle now;
+ * the model has a DOCUMENT_OBJECT_GRAPH. -EIO: damaged. -ESTALE, -ENOMEM.
+ */
+int bundle_print_graph(struct model *m, struct buf *out, struct error *err);
+struct keras_node;
+
+/*
+ * Calls each() for all that Keras 2 wrote about the objects of a SavedModel, as it is on disk now.
+ * Nothing is no error. What each() returns below 0 ends it.
+ */
+int saved_model_keras_nodes(struct model *m,
+			    int (*each)(void *context, const struct keras_node *node),
+			    void *context, struct error *err);
+/* Notes a file whose content the edits are based on. -ENOMEM. */
+int model_add_base(struct model *m, const char *name, const struct file *file);
+int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);
+/* Adds a document; its strings must live in the model's arena. -ENOMEM. */
+int model_add_document(struct model *m, const struct document *document);
+/* Says why there are no documents of that type; the sentence is copied. */
+void model_set_absent(struct model *m, enum document_type type, const char *why);
+
+#endif

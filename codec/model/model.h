@@ -1,0 +1,147 @@
+/*
+ * A model: its tensors and documents, whatever format they came from, and the edits to them.
+ *
+ * Floor 2 of the house. What is above sees a model only through this header, content.h,
+ * edits.h and commit.h.
+ */
+#ifndef CODEC_MODEL_MODEL_H
+#define CODEC_MODEL_MODEL_H
+
+#include "codec/base/file.h"
+#include "codec/model/shard.h"
+#include "codec/tensor/tensor.h"
+
+/* What a document says; how it is shown is the affair of floor 3. */
+enum document_type {
+	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
+	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
+	DOCUMENT_TRAINING,  /* text: JSON, what model.compile() was given */
+	/* text: none; bundle_print_graph() renders what lies in the bundle (codec/model/format.h)
+	 */
+	DOCUMENT_OBJECT_GRAPH,
+	DOCUMENT_TYPES,
+};
+
+struct document {
+	enum document_type type;
+	uint32_t metagraph; /* of a signature: whose it is, model->metagraphs[metagraph]; else 0 */
+	struct span name;   /* of a signature; empty otherwise */
+	struct span text;
+};
+
+/* One MetaGraphDef of a SavedModel. */
+struct model_graph {
+	struct span *tags; /* in the order of the file */
+	size_t n_tags;
+	/* What it is called: its tags, sorted, with commas between; "untagged" if it has none. Of
+	 * several that would be called the same the second has "#2" behind, and so on. */
+	struct span name;
+};
+
+/* What the argument of the command line turned out to be. */
+struct place {
+	char *argument; /* as it was given, for messages */
+	char *path;	/* the same, absolute */
+	char *root;	/* absolute path of the folder that holds the model */
+	int rootfd;	/* that folder */
+	bool shared;	/* rootfd is that of another place, which outlives this one */
+	char *name;	/* last component of the argument, where it lies in the folder; "" where the
+			 * argument is the folder itself */
+};
+
+struct model {
+	const struct format *format; /* codec/model/format.h */
+	struct place place;
+	struct arena arena; /* keys, names, shapes, documents */
+
+	char *prefix;	   /* of the bundle, relative to the root; NULL: there is none */
+	char *work;	   /* of the work folder, relative to the root */
+	char *workdir;	   /* absolute: another place for it, as the user chose; or NULL */
+	char *work_path;   /* absolute path of the work folder, for messages */
+	char *output;	   /* absolute: where saves go instead (codec/save/output.h); or NULL */
+	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
+	bool object_based; /* the keys are TF2's, and there is an object graph */
+	bool has_layers;   /* there may be something in layers_read() (codec/graph/layers.h) */
+	bool big_endian;
+	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
+	struct tensor *tensors; /* sorted by key; hidden ones among them */
+	size_t n_tensors;
+	size_t n_variables; /* those that are not hidden */
+	struct shard *shards;
+	uint32_t n_shards; /* 0 to n-1 are in use by some entry, or might be */
+
+	struct document *documents;
+	size_t n_documents;
+	/* Why there is no document of a type; NULL where there is one. */
+	const char *absent[DOCUMENT_TYPES];
+	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
+
+	/* For model.json. Empty: unknown. */
+	const char *kind; /* in words: what saved it, or NULL */
+	struct span tensorflow_version, keras_version;
+	/* Nodes of the object graph that functions of a SavedModel work with: a bit each. */
+	struct span used_nodes;
+	size_t n_objects;		/* nodes of the object graph; 0: there is none */
+	struct model_graph *metagraphs; /* of a SavedModel */
+	size_t n_metagraphs, served;	/* served: index of the one that is shown */
+	int32_t bundle_producer;
+
+	/* The files that say what the model is, as they were at load: the base of all edits. The
+	 * last one is what is locked (codec/work/lock.h): the index, where there is one. */
+	struct base_file {
+		char *name; /* relative to the root */
+		struct file_id id;
+		uint32_t crc; /* of a large saved_model.pb: of the parts that were read */
+	} * base;
+	size_t n_base;
+
+	struct buf notes;	  /* what the user should know, a line each */
+	_Atomic int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
+	char why_read_only[1024]; /* ... because of this */
+	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */
+	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
+	/* Where tensors lie: tensors[].base and shards. Read by whoever looks at bytes, written
+	 * when a commit has moved them. Taken before any other lock. */
+	pthread_rwlock_t layout;
+};
+
+/*
+ * Loads the model that argument names: a SavedModel directory or a file in it, a checkpoint by
+ * its prefix or by one of its files. The checksum of its index is verified, those of the tensors
+ * are not.
+ *
+ * -ENOENT: nothing there is a model; the sentence says what was tried and what was found.
+ * -EBADMSG: a model, but damaged. -ENOTSUP: a model that we do not handle, or a folder of several
+ * (codec/checkpoints/collection.h). On failure *ret is untouched.
+ */
+int model_open(const char *argument, struct model **ret, struct error *err);
+/* The same for the checkpoint with the prefix `name` in a folder that is open. */
+int model_open_within(const struct place *folder, const char *name, struct model **ret,
+		      struct error *err);
+/* An empty model, for formats and tests. NULL without memory. */
+struct model *model_new(void);
+struct model *model_free(struct model *m);
+static inline void model_free_pointer(struct model **m)
+{
+	model_free(*m);
+}
+#define cleanup_model __attribute__((cleanup(model_free_pointer)))
+
+/* The tensor of that key, hidden ones included, or NULL. */
+struct tensor *model_find(const struct model *m, struct span key);
+/* The document, or NULL; name matters for signatures only, which are those that are served. */
+const struct document *model_document(const struct model *m, enum document_type type,
+				      struct span name);
+/* Chooses another place for the work folder, before there are edits. -ENOMEM. */
+int model_set_workdir(struct model *m, const char *path);
+/* Adds a line to the model's notes. */
+void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Unmaps the data files of a model of which nothing is open, edited or being looked at: of files
+ * that were removed the space is free then. True if that could be done.
+ */
+bool model_let_go(struct model *m);
+/* -ESTALE if a file of the base, or a shard, is not what it was at load. */
+int model_check_base(const struct model *m, struct error *err);
+
+#endif

@@ -1,0 +1,131 @@
+#include "codec/model/place.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+static int open_root(struct place *p, const char *root, struct error *err)
+{
+	p->rootfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->rootfd < 0)
+		return error_errno(err, "%s", root);
+	p->root = realpath(root, NULL);
+	return p->root ? 0 : error_errno(err, "%s", root);
+}
+
+/* The folder and the name of an argument that is no folder itself. */
+static int open_parent(struct place *p, const char *argument, struct error *err)
+{
+	cleanup_free char *folder = strdup(argument);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder)
+		return -ENOMEM;
+	p->name = strdup(slash ? slash + 1 : folder);
+	if (!p->name)
+		return -ENOMEM;
+	if (slash == folder)
+		slash[1] = '\0';
+	else if (slash)
+		*slash = '\0';
+	return open_root(p, slash ? folder : ".", err);
+}
+
+int place_open(const char *argument, struct place *ret, struct error *err)
+{
+	struct place p = {.argument = strdup(argument), .rootfd = -1};
+	struct stat st;
+	int r;
+
+	if (!p.argument)
+		return -ENOMEM;
+	if (stat(argument, &st) == 0 && S_ISDIR(st.st_mode)) {
+		p.name = strdup("");
+		r = p.name ? open_root(&p, argument, err) : -ENOMEM;
+	} else {
+		r = open_parent(&p, argument, err);
+	}
+	if (r == 0 && asprintf(&p.path, p.name[0] ? "%s/%s" : "%s", p.root, p.name) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		place_release(&p);
+	else
+		*ret = p;
+	return r;
+}
+
+int place_within(const struct place *folder, const char *name, struct place *ret)
+{
+	struct place p = {
+		.root = strdup(folder->root),
+		.name = strdup(name),
+		.rootfd = folder->rootfd,
+		.shared = true,
+	};
+
+	if (asprintf(&p.path, "%s/%s", folder->root, name) < 0)
+		p.path = NULL;
+	p.argument = p.path ? strdup(p.path) : NULL;
+	if (p.root && p.name && p.argument) {
+		*ret = p;
+		return 0;
+	}
+	place_release(&p);
+	return -ENOMEM;
+}
+
+void place_release(struct place *place)
+{
+	free(place->argument);
+	free(place->path);
+	free(place->root);
+	free(place->name);
+	if (!place->shared)
+		close_pointer(&place->rootfd);
+	*place = (struct place){.rootfd = -1};
+}
+
+bool place_has(const struct place *place, const char *name)
+{
+	struct stat st;
+
+	return fstatat(place->rootfd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+DIR *place_list_folder(const struct place *place, const char *path)
+{
+	char folder[4096];
+	int fd = openat(place->rootfd, folder_of(path, folder, sizeof(folder)),
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir)
+		close_pointer(&fd);
+	return dir;
+}
+
+DIR *place_list(const struct place *place)
+{
+	return place_list_folder(place, "");
+}
+
+void place_describe(const struct place *place, struct buf *out)
+{
+	cleanup_dir DIR *dir = place_list(place);
+	struct dirent *entry;
+	int shown = 0, more = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (shown == 6) {
+			more++;
+			continue;
+		}
+		buf_add_str(out, shown++ ? ", " : "");
+		buf_add_str(out, quote(span_str(entry->d_name)));
+	}
+	if (more)
+		buf_printf(out, " and %d more", more);
+	if (!shown)
+		buf_add_str(out, "nothing");
+}

@@ -1,0 +1,35 @@
+/* Finds the folder and the name that an argument means (struct place in codec/model/model.h). */
+#ifndef CODEC_MODEL_PLACE_H
+#define CODEC_MODEL_PLACE_H
+
+#include <dirent.h>
+
+#include "codec/model/model.h"
+
+/*
+ * Opens the folder. The argument itself need not exist: PREFIX is the name of no file. -ENOENT
+ * and the like, with a sentence, if the folder cannot be opened.
+ */
+int place_open(const char *argument, struct place *ret, struct error *err);
+/*
+ * The place of a name in a folder that is open, and stays so for as long: no path leads there, so
+ * none can lead astray. -ENOMEM.
+ */
+int place_within(const struct place *folder, const char *name, struct place *ret);
+void place_release(struct place *place);
+/* True if a regular file of that name is there, links followed. */
+bool place_has(const struct place *place, const char *name);
+/* The names in the folder, or in the one below it that holds path; NULL if it cannot be read. */
+DIR *place_list(const struct place *place);
+DIR *place_list_folder(const struct place *place, const char *path);
+/* Lists what was found there, for a message that says why nothing is a model. */
+void place_describe(const struct place *place, struct buf *out);
+
+static inline void closedir_pointer(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+#define cleanup_dir __attribute__((cleanup(closedir_pointer)))
+
+#endif

@@ -1,0 +1,257 @@
+#include "codec/save/commit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "codec/save/backup.h"
+#include "codec/content/content.h"
+#include "codec/work/edits_state.h"
+#include "codec/model/format.h"
+#include "codec/save/intent.h"
+#include "codec/save/output.h"
+#include "codec/save/rebase.h"
+#include "codec/work/region.h"
+#include "codec/save/stage.h"
+#include "codec/save/steps.h"
+
+/* Names of the stage that nothing mentions yet, from the work folder to the model. */
+static int make_names(struct stage *s, struct error *err)
+{
+	int rootfd = s->model->place.rootfd;
+	char folder[4096];
+
+	for (size_t i = 0; i < s->n_names; i++) {
+		const struct stage_name *n = &s->names[i];
+
+		if (renameat2(s->workfd, n->staged, rootfd, n->name, RENAME_NOREPLACE) == 0)
+			continue;
+		/* Some file systems know no flags: the name was free a moment ago. */
+		if (errno != EINVAL || faccessat(rootfd, n->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+		    renameat(s->workfd, n->staged, rootfd, n->name) < 0)
+			return error_errno(err, "%s", n->name);
+	}
+	if (!s->n_names)
+		return 0;
+	return sync_folder(rootfd, folder_of(s->names[0].name, folder, sizeof(folder)), err);
+}
+
+static int set_stage(struct edits *e, struct stage *s, struct error *err)
+{
+	int r = intent_append_stage(&e->journal, s, err);
+
+	if (r == 0)
+		r = edits_place(e, err);
+	if (r == 0)
+		r = make_names(s, err);
+	/* In the work folder itself the intent's sync does it. */
+	return r < 0 || !e->model->workdir ? r : sync_folder(e->stagefd, NULL, err);
+}
+
+/* Nothing is edited any more: what the journal says last must stay so. */
+static void freeze(struct model *m, int r, const char *why)
+{
+	snprintf(m->why_read_only, sizeof(m->why_read_only), "%s", why);
+	m->read_only = r;
+}
+
+/* Decides, and carries the steps out; takes all of it back if that fails. */
+static int decide(struct edits *e, struct stage *s, struct error *err)
+{
+	struct model *m = e->model;
+	struct steps steps = {
+		.rootfd = m->place.rootfd,
+		.workfd = e->stagefd,
+		.step = s->steps,
+		.n = s->n_steps,
+		.locked = m->base[m->n_base - 1].name,
+		.lockfd = &e->lockfd,
+	};
+	struct error undo = {""};
+	int r = intent_append(&e->journal, s, err);
+
+	if (r < 0)
+		return r;
+	r = journal_sync(&e->journal, err);
+	if (r == 0)
+		r = steps_run(&steps, err);
+	if (r == 0)
+		return 0;
+	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, false, &undo) == 0 &&
+	    journal_sync(&e->journal, &undo) == 0)
+		return r;
+	freeze(m, -EROFS,
+	       "a commit stopped half way: detach this mount (weightfs -u --lazy); "
+	       "the next one finishes it, or weightctl recover");
+	return error_set(err, -EROFS,
+			 "%s; it could not be taken back (%s): nothing is lost, and "
+			 "the next mount finishes it, or weightctl recover: detach this one with "
+			 "weightfs -u --lazy",
+			 quote(span_str(err->text)), undo.text);
+}
+
+/* What a commit has filled into the holes of a region is in the base too. */
+static void punch_holes(const struct region *region)
+{
+	uint64_t n;
+
+	for (uint64_t at = 0; at < region->size; at += n) {
+		bool present;
+
+		n = region_run(region, at, region->size - at, &present);
+		if (!present)
+			data_file_punch(region->data, region->offset + at, n);
+	}
+}
+
+/* The space that it took in the data file; there may have been too little. */
+static void give_back(struct edits *e, uint64_t end)
+{
+	struct model *m = e->model;
+
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		const struct region *region = content_overlay(m, &m->tensors[i]);
+
+		if (region)
+			punch_holes(region);
+	}
+	data_file_cut(e->data, end);
+}
+
+/* A commit that did not come about leaves nothing behind; or the journal says what. */
+static void clear_stage(struct edits *e, const struct stage *s)
+{
+	intent_sweep_staged(e->stagefd);
+	if (intent_sweep_names(e->model, s->names, s->n_names))
+		(void)intent_append_abort(&e->journal, true, NULL);
+}
+
+static int commit_edits(struct edits *e, const struct commit_options *options,
+			struct commit_report *ret, struct error *err)
+{
+	struct model *m = e->model;
+	uint64_t end = e->data->end;
+	struct stage s;
+	int r;
+
+	stage_init(&s, m, e->stagefd);
+	s.options = options;
+	intent_sweep_staged(e->stagefd);
+	r = options->backup ? backup_model(m, err) : 0;
+	if (r == 0)
+		r = m->format->save(m, &s, err);
+	if (r == 0)
+		r = set_stage(e, &s, err);
+	if (r == 0)
+		r = decide(e, &s, err);
+	if (r == 0)
+		ret->copied = s.copied;
+	if (r < 0 && !m->read_only) {
+		clear_stage(e, &s);
+		give_back(e, end);
+	}
+	stage_release(&s);
+	return r;
+}
+
+static unsigned count_edited(struct model *m)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < m->n_tensors; i++)
+		n += content_edited(m, &m->tensors[i]);
+	return n;
+}
+
+/* What is in the model now is no edit any more. */
+static int settle(struct model *m, struct error *err)
+{
+	int r = model_rebase(m, err);
+
+	m->edits->unsettled = r < 0;
+	if (r < 0) {
+		freeze(m, -ESTALE, "saved, but the model could not be read again");
+		return error_prefix(err, r, "%s", m->why_read_only);
+	}
+	m->read_only = 0;
+	m->edits->unsaved = false;
+	edits_restart(m);
+	return 0;
+}
+
+/* Saves elsewhere: the edits stay edits of the original. */
+static int commit_elsewhere(struct model *m, struct commit_report *ret, struct error *err)
+{
+	int r;
+
+	if (!ret->tensors || !edits_unsaved(m))
+		return 0;
+	r = output_write(m, err);
+	if (r == 0)
+		m->edits->unsaved = false;
+	ret->rewritten = r == 0;
+	return r;
+}
+
+/* Nobody can put them back under their old names. */
+static void note_missing(const struct model *m, uint32_t shards_before, struct commit_report *ret)
+{
+	cleanup_free bool *needed = calloc(m->n_shards + 1, sizeof(*needed));
+
+	for (size_t i = 0; needed && i < m->n_tensors; i++)
+		if (!m->tensors[i].slices && m->tensors[i].base.size &&
+		    m->tensors[i].base.shard < m->n_shards)
+			needed[m->tensors[i].base.shard] = true;
+	for (uint32_t i = 0; needed && i < m->n_shards; i++)
+		if (needed[i] && !m->shards[i].id.ino && !ret->missing++)
+			ret->first_missing = i;
+	ret->shards_before = shards_before;
+}
+
+static int commit_here(struct model *m, const struct commit_options *options,
+		       struct commit_report *ret, struct error *err)
+{
+	uint32_t shards_before = m->n_shards;
+	int r;
+
+	if (!ret->tensors && !(options->always && m->n_tensors)) {
+		edits_tidy(m);
+		return 0;
+	}
+	r = model_check_base(m, err);
+	if (r == 0)
+		r = edits_begin(m, err);
+	if (r == 0)
+		r = commit_edits(m->edits, options, ret, err);
+	if (r == 0)
+		r = settle(m, err);
+	if (r == 0)
+		note_missing(m, shards_before, ret);
+	ret->rewritten = r == 0;
+	if (r < 0 && !ret->tensors && !m->read_only)
+		edits_tidy(m); /* it was made for this alone */
+	return r;
+}
+
+int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
+		 struct error *err)
+{
+	struct commit_report report = {.tensors = count_edited(m)};
+	int r = 0;
+
+	if (m->edits && m->edits->unsettled)
+		r = settle(m, err);
+	if (r < 0)
+		return r;
+	if (m->read_only)
+		return error_set(err, m->read_only, "%s", m->why_read_only);
+	if (m->output) {
+		r = commit_elsewhere(m, &report, err);
+	} else {
+		m->edits->saving = true;
+		r = commit_here(m, options, &report, err);
+		m->edits->saving = false;
+	}
+	if (r == 0)
+		*ret = report;
+	return r;
+}

@@ -1,0 +1,14 @@
+/* The model as it is on disk after a commit, taken up by the one in memory. */
+#ifndef CODEC_SAVE_REBASE_H
+#define CODEC_SAVE_REBASE_H
+
+#include "codec/model/model.h"
+
+/*
+ * Loads the same place again, takes the new places of all tensors over, and drops the overlays that
+ * are in the model now. Whoever reads goes on reading the same bytes. Errors as model_open();
+ * -ESTALE: what is there is not what was committed. On failure nothing has changed.
+ */
+int model_rebase(struct model *m, struct error *err);
+
+#endif

@@ -1,0 +1,274 @@
+/* What follows from the journal that an earlier mount left behind. */
+#include <fcntl.h>
+
+#include "codec/content/content.h"
+#include "codec/save/intent.h"
+#include "codec/container/pbwire.h"
+#include "codec/save/replay.h"
+#include "codec/save/steps.h"
+#include "codec/work/work.h"
+
+/* Carries a decided commit through; the work folder goes. */
+static int finish(struct replay *p)
+{
+	struct model *m = p->edits->model;
+	struct arena arena = {0};
+	struct stage s;
+	struct steps steps = {
+		.rootfd = m->place.rootfd,
+		.workfd = p->edits->stagefd,
+		.locked = m->base[m->n_base - 1].name,
+		.lockfd = &p->edits->lockfd,
+	};
+	Weightfs__Intent *intent =
+		pb_unpack(&weightfs__intent__descriptor, buf_span(&p->intent), &arena, p->err);
+	int r;
+
+	stage_init(&s, m, p->edits->stagefd);
+	r = intent ? intent_read(intent, &s, p->err) : -EBADMSG;
+	steps.step = s.steps;
+	steps.n = s.n_steps;
+	/* It may have been killed before the record was durable; what follows from it would be. The
+	 * folder, into which files were exchanged, must not be synced before the model's. */
+	if (r == 0)
+		r = file_sync(p->edits->journal.fd, &p->edits->journal.adrift);
+	if (r == 0)
+		r = steps_run(&steps, p->err);
+	stage_release(&s);
+	arena_release(&arena);
+	return r < 0 ? r : edits_remove(m, p->err);
+}
+
+/*
+ * Sweeps up after a commit that was begun and not decided: the names that it made, and what it
+ * had staged, of which there may be no record yet.
+ */
+static int sweep(struct replay *p)
+{
+	struct arena arena = {0};
+	Weightfs__Stage *stage;
+	int r = 0;
+
+	intent_sweep_staged(p->edits->stagefd);
+	if (!p->stage.n)
+		return 0;
+	stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
+	if (!stage)
+		r = -EBADMSG;
+	else if (!intent_sweep_record(p->edits->model, stage))
+		r = error_set(p->err, -EIO,
+			      "%s: what a save that was not finished left there cannot be removed",
+			      p->edits->model->place.root);
+	arena_release(&arena);
+	return r;
+}
+
+/* Overlays become pending edits again; nobody is left to complete a draft. */
+static int adopt(struct replay *p, struct recovery *found)
+{
+	struct model *m = p->edits->model;
+
+	for (size_t i = 0; i < p->n_slots; i++) {
+		struct slot *s = &p->slots[i];
+		struct region *region = steal_pointer(s->region);
+
+		if (s->tensor && s->draft) {
+			found->dropped++;
+			s->tensor->draft_lost = true;
+			if (region)
+				edits_drop(m, region);
+			else
+				edits_append_drop(p->edits, (uint32_t)i);
+		} else if (region && content_adopt(m, s->tensor, region, &p->mtime) < 0) {
+			return -ENOMEM;
+		}
+	}
+	for (size_t i = 0; i < m->n_tensors; i++)
+		found->tensors += m->tensors[i].content && m->tensors[i].content->overlay;
+	return 0;
+}
+
+/* Records that are not believed are cut off; what follows is of this boot. */
+static int cut(struct replay *p, struct recovery *found)
+{
+	struct boot_id now = boot_id();
+	Weightfs__Boot body = WEIGHTFS__BOOT__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+	int r = journal_cut(&p->edits->journal, p->believed, p->err);
+
+	if (r < 0 || p->this_boot)
+		return r;
+	found->lost = p->edited > p->believed;
+	body.boot_id = pb_data(span_str(now.text));
+	record.kind_case = WEIGHTFS__RECORD__KIND_BOOT;
+	record.boot = &body;
+	return journal_append(&p->edits->journal, &record, p->err);
+}
+
+static int foreign(const struct replay *p)
+{
+	const struct model *m = p->edits->model;
+
+	return error_set(p->err, -ESTALE,
+			 "%s holds edits that were made for another state of the model; "
+			 "'weightctl discard %s' drops them, and -o ro shows the model as it is",
+			 m->work_path, m->place.argument);
+}
+
+/* What is the matter with the work folder, and the way out. */
+static int cannot_use(const struct model *m, int r, struct error *err)
+{
+	struct error why;
+
+	if (!err || r == -ENOMEM || r == -ESTALE) /* which foreign() has explained */
+		return r;
+	why = *err;
+	error_set(err, r, "%s: %s; ", m->work_path, why.text[0] ? why.text : strerror(-r));
+	if (r == -ENOTSUP)
+		return error_add(err, r, "-o ro shows the model as it is");
+	return error_add(err, r,
+			 "'weightctl discard %s' drops the edits that are there, and -o ro shows "
+			 "the model as it is",
+			 m->place.argument);
+}
+
+static int recover(struct replay *p, struct recovery *found)
+{
+	struct edits *e = p->edits;
+	int r;
+
+	if (p->intent.n) {
+		r = finish(p);
+		found->finished = r == 0;
+		return r == -ESTALE ? foreign(p) : r;
+	}
+	if (p->foreign && !p->believed) { /* nothing was ever synced, and the power was cut */
+		found->lost = true;
+		return edits_remove(e->model, p->err);
+	}
+	if (p->foreign && !p->edited && !p->stage.n) /* nor was anything edited */
+		return edits_remove(e->model, p->err);
+	if (p->foreign)
+		return foreign(p);
+	e->next_region = p->n_slots ? (uint32_t)p->n_slots : 1;
+	r = sweep(p); /* while its record is there */
+	if (r == 0)
+		r = cut(p, found);
+	if (r == 0 && p->stage.n)
+		r = intent_append_abort(&e->journal, true, p->err);
+	if (r == 0)
+		r = adopt(p, found);
+	if (r == 0 && !found->tensors)
+		r = edits_remove(e->model, p->err);
+	return r;
+}
+
+/* 1 if there is a work folder of ours, which is open then; 0 if there is none. */
+static int open_work(struct model *m, struct error *err)
+{
+	struct error why = {""};
+	int fd, r = work_check_place(m, err);
+
+	if (r < 0)
+		return r;
+	fd = work_open(m, &why);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set(err, fd, "%s", why.text);
+	m->edits->workfd = fd;
+	fd = work_stage(m, fd, err);
+	if (fd < 0)
+		return fd;
+	m->edits->stagefd = fd;
+	return 1;
+}
+
+int edits_recover(struct model *m, struct recovery *ret, struct error *err)
+{
+	struct recovery found = {0};
+	struct replay p;
+	int r = open_work(m, err);
+
+	*ret = found;
+	if (r == 0)
+		work_drop_stage(m);
+	if (r <= 0)
+		return r;
+	r = replay_read(&p, m->edits, err);
+	if (r == -ENOENT) {
+		r = edits_remove(m, err);
+	} else if (r == 0) {
+		r = recover(&p, &found);
+	}
+	if (r == 0)
+		*ret = found;
+	replay_release(&p);
+	return r < 0 ? cannot_use(m, r, err) : 0;
+}
+
+/*
+ * A decided commit is carried through. If that is not possible, what it has made goes; but not from
+ * under an index that it has put in place already.
+ */
+static int give_up_commit(struct replay *p, struct recovery *found)
+{
+	int r = finish(p);
+
+	found->finished = r == 0;
+	if (r == 0 || (p->foreign && r != -ESTALE))
+		return r;
+	return p->foreign ? 0 : sweep(p);
+}
+
+int edits_discard(struct model *m, struct recovery *ret, struct error *err)
+{
+	struct replay p;
+	int r = open_work(m, err);
+
+	*ret = (struct recovery){0};
+	if (r == 0)
+		work_drop_stage(m);
+	if (r <= 0)
+		return r;
+	r = replay_read(&p, m->edits, err);
+	if (r == 0 && p.intent.n)
+		r = give_up_commit(&p, ret);
+	else if (r == 0)
+		r = sweep(&p);
+	replay_release(&p);
+	if (ret->finished)
+		return 0;
+	if (r < 0 && r != -EBADMSG && r != -ENOENT) /* -ENOTSUP: a newer version knows its stage */
+		return error_prefix(err, r, "%s", m->work_path);
+	return edits_remove(m, err);
+}
+
+int edits_inspect(struct model *m, struct summary *ret, struct error *err)
+{
+	struct summary found = {0};
+	struct replay p;
+	int r = open_work(m, err);
+
+	*ret = found;
+	if (r <= 0)
+		return r;
+	r = replay_read(&p, m->edits, err);
+	found.decided = r == 0 && p.intent.n;
+	found.foreign = r == 0 && p.foreign && !found.decided;
+	for (size_t i = 0; r == 0 && i < p.n_slots; i++) {
+		struct slot *s = &p.slots[i];
+
+		if (s->tensor && s->draft)
+			found.drafts++;
+		else if (s->region &&
+			 content_adopt(m, s->tensor, steal_pointer(s->region), &p.mtime) < 0)
+			r = -ENOMEM;
+	}
+	replay_release(&p);
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		*ret = found;
+	return r < 0 ? cannot_use(m, r, err) : 0;
+}

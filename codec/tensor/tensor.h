@@ -1,0 +1,58 @@
+/*
+ * What a tensor is: a key, a dtype, a shape, and where its bytes lie.
+ */
+#ifndef CODEC_TENSOR_TENSOR_H
+#define CODEC_TENSOR_TENSOR_H
+
+#include "codec/base/buf.h"
+#include "codec/tensor/dtype.h"
+#include "codec/base/error.h"
+
+enum { RANK_MAX = 254 }; /* TensorShape of TensorFlow holds no more */
+
+struct shape {
+	uint32_t rank;
+	const int64_t *dims; /* each >= 0 */
+};
+
+/* The number of elements. -EBADMSG: the product (zeros left out) passes 2^63, as in TensorFlow. */
+int shape_elements(const struct shape *shape, uint64_t *ret);
+/* Adds "[784, 64]". */
+void shape_print(const struct shape *shape, struct buf *out);
+
+/* A run of bytes in a shard, and their checksum as the index has it. */
+struct extent {
+	uint32_t shard; /* index into the model's shards */
+	uint32_t crc;	/* masked CRC-32C, of the form that the dtype has in a bundle */
+	uint64_t offset, size;
+};
+
+/* One tensor of a model, and the whole of it even where the model stores it in slices. */
+struct tensor {
+	struct span key;      /* the exact bytes of its checkpoint key; a NUL follows them */
+	struct span variable; /* the variable's own name; empty if nothing says it */
+	struct shape shape;
+	uint32_t dtype;
+	bool hidden;	    /* no variable of its own: a slice of another, or the object graph */
+	bool used;	    /* a function of a SavedModel works with this variable */
+	uint32_t node;	    /* of the object graph, which holds the variable; where it has one */
+	struct extent base; /* its stored bytes; unused where slices is set */
+	const char *damage; /* why it cannot be read: its entry makes no sense; or NULL */
+	uint32_t whole;	    /* of a slice: the index of the partitioned variable's tensor, */
+	uint32_t part;	    /* and which of its slices; meaningful while is_slice */
+	bool is_slice;
+	bool draft_lost;	 /* an earlier mount died with an unfinished draft of it */
+	bool verified;		 /* its checksum was right; under the model's contents lock */
+	struct slices *slices;	 /* a partitioned variable (codec/tensor/slices.h), or NULL */
+	struct content *content; /* NULL until it is opened or edited (codec/content/content.h) */
+};
+
+/*
+ * The bytes that the tensor's own content has: elements x element size for a fixed-size dtype,
+ * the stored size for any other.
+ */
+uint64_t tensor_size(const struct tensor *t);
+/* True if its content is exactly its elements, one behind the other. */
+bool tensor_is_raw(const struct tensor *t);
+
+#endif

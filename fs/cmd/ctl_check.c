@@ -1,0 +1,198 @@
+/*
+ * weightctl check: every checksum and every structure of a model. One line on stdout for each
+ * fault; with --stats a table of the numbers behind them.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/model/format.h"
+#include "codec/content/verify.h"
+#include "fs/cmd/ctl.h"
+#include "fs/cmd/ctl_stats.h"
+#include "fs/cmd/progress.h"
+
+enum { THREADS = 2 };
+
+struct check {
+	struct model *m;
+	pthread_mutex_t lock; /* next, faults, and stdout */
+	size_t next;
+	unsigned long faults;
+	uint64_t done, all;  /* bytes */
+	struct stats *stats; /* of model->tensors[i]; NULL: nobody asks */
+};
+
+/* t: NULL if it is the fault of a file. */
+static void fault(struct check *c, const struct tensor *t, const char *what)
+{
+	pthread_mutex_lock(&c->lock);
+	c->faults++;
+	printf("%s: ", c->m->place.argument);
+	if (t)
+		printf("'%s': ", quote(t->key));
+	printf("%s\n", what);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* One tensor whose bytes go by. */
+struct seen {
+	struct check *check;
+	const struct tensor *tensor;
+};
+
+static void see(void *context, struct span bytes)
+{
+	struct seen *seen = context;
+	struct check *c = seen->check;
+
+	stats_see(&c->stats[seen->tensor - c->m->tensors], c->m, seen->tensor, bytes);
+}
+
+/* One tensor more is done. The lock is held, if there are threads. */
+static void advance(struct check *c, const struct tensor *t)
+{
+	c->done += t->base.size;
+	progress_show("checking", c->done, c->all);
+}
+
+static void check_tensor(struct check *c, const struct tensor *t)
+{
+	struct seen seen = {c, t};
+	struct stored_watch watch = {see, &seen};
+	struct error err = {""};
+	int r;
+
+	if (t->damage) {
+		fault(c, t, t->damage);
+		return;
+	}
+	r = t->slices ? 0 : verify_entry(c->m, t, c->stats ? &watch : NULL, &err);
+	if (r < 0)
+		fault(c, t, err.text[0] ? err.text : strerror(-r));
+}
+
+static void *check_main(void *context)
+{
+	struct check *c = context;
+
+	for (;;) {
+		size_t i;
+
+		pthread_mutex_lock(&c->lock);
+		i = c->next++;
+		pthread_mutex_unlock(&c->lock);
+		if (i >= c->m->n_tensors)
+			return NULL;
+		check_tensor(c, &c->m->tensors[i]);
+		pthread_mutex_lock(&c->lock);
+		advance(c, &c->m->tensors[i]);
+		pthread_mutex_unlock(&c->lock);
+	}
+}
+
+/* What a format that decodes its tensors says of one. */
+static void check_decoded(void *context, const struct tensor *t, struct span bytes, int r,
+			  const struct error *why)
+{
+	struct check *c = context;
+
+	if (r < 0)
+		fault(c, t, why->text[0] ? why->text : strerror(-r));
+	if (!t)
+		return;
+	if (c->stats)
+		stats_see(&c->stats[t - c->m->tensors], c->m, t, bytes);
+	advance(c, t);
+}
+
+static void check_threaded(struct check *c)
+{
+	pthread_t threads[THREADS];
+	int started = 0;
+
+	while (started < THREADS && pthread_create(&threads[started], NULL, check_main, c) == 0)
+		started++;
+	if (!started)
+		check_main(c);
+	while (started)
+		pthread_join(threads[--started], NULL);
+}
+
+/* What could not be understood when the model was loaded, and cost only a part of it. */
+static unsigned long check_notes(const struct model *m)
+{
+	unsigned long n = 0;
+	struct span rest = buf_span(&m->notes);
+
+	while (rest.n) {
+		const uint8_t *end = memchr(rest.p, '\n', rest.n);
+		size_t length = end ? (size_t)(end - rest.p) : rest.n;
+
+		printf("%s: %.*s\n", m->place.argument, (int)length, (const char *)rest.p);
+		rest = span_skip(rest, end ? length + 1 : length);
+		n++;
+	}
+	return n;
+}
+
+static void check_model(struct check *c)
+{
+	const struct format *f = c->m->format;
+
+	pthread_mutex_init(&c->lock, NULL);
+	for (size_t i = 0; i < c->m->n_tensors; i++)
+		c->all += c->m->tensors[i].base.size;
+	if (!f->decode_all)
+		check_threaded(c);
+	else if (f->decode_all(c->m, check_decoded, c) < 0)
+		fault(c, NULL, "no memory");
+	pthread_mutex_destroy(&c->lock);
+}
+
+static int run(int argc, char **argv)
+{
+	bool stats = argc == 3 && strcmp(argv[1], "--stats") == 0;
+	struct check c = {0};
+	struct error err = {""};
+	int r;
+
+	if (argc != 2 && !stats)
+		return ctl_usage(&ctl_check);
+	if (ctl_is_folder(argv[argc - 1]))
+		return ctl_each(&(struct ctl_each){.argc = argc,
+						   .argv = argv,
+						   .model = argc - 1,
+						   .heading = stats ? stdout : stderr,
+						   .run = run});
+	r = model_open(argv[argc - 1], &c.m, &err);
+	if (r == -EBADMSG) {
+		printf("%s\n", err.text);
+		return EXIT_FINDING;
+	}
+	if (r < 0) {
+		fprintf(stderr, "weightctl: %s\n", err.text[0] ? err.text : strerror(-r));
+		return EXIT_NOT_MOUNTABLE;
+	}
+	c.stats = stats ? calloc(c.m->n_tensors + 1, sizeof(*c.stats)) : NULL;
+	if (stats && !c.stats) {
+		model_free(c.m);
+		return ctl_failed(-ENOMEM, &err);
+	}
+	c.faults = check_notes(c.m);
+	check_model(&c);
+	if (stats && stats_print(c.m, c.stats) < 0)
+		fault(&c, NULL, "no memory for the table");
+	free(c.stats);
+	fprintf(stderr, "%zu tensors checked, %lu fault%s\n", c.m->n_tensors, c.faults,
+		c.faults == 1 ? "" : "s");
+	model_free(c.m);
+	return c.faults ? EXIT_FINDING : EXIT_FINE;
+}
+
+const struct ctl_command ctl_check = {
+	.name = "check",
+	.arguments = "[--stats] MODEL",
+	.what = "verify every checksum and structure; --stats: count NaNs, show min, max, mean",
+	.run = run,
+};

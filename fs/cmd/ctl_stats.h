@@ -1,0 +1,16 @@
+/* What weightctl check --stats gathers and prints: a row of numbers a tensor. */
+#ifndef FS_CMD_CTL_STATS_H
+#define FS_CMD_CTL_STATS_H
+
+#include "codec/model/model.h"
+#include "codec/tensor/stats.h"
+
+/* Takes in elements of a tensor as they are stored. */
+void stats_see(struct stats *s, const struct model *m, const struct tensor *t, struct span bytes);
+/*
+ * Prints the table; stats: one for each of model->tensors. Those of a partitioned variable are
+ * put together from its slices. -ENOMEM.
+ */
+int stats_print(const struct model *m, struct stats *stats);
+
+#endif

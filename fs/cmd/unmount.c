@@ -1,0 +1,311 @@
+/*
+ * The save comes first, while the mount is up, so that a save that fails leaves everything where
+ * it was. Only then the mount goes, and with it the daemon, which has nothing left to do.
+ */
+#include "fs/cmd/unmount.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "codec/checkpoints/collection.h"
+#include "codec/work/edits.h"
+#include "codec/model/place.h"
+#include "fs/cmd/control.h"
+#include "fs/view/exit.h"
+#include "fs/view/log.h"
+#include "fs/cmd/mounts.h"
+
+/* How long a daemon without anything to do may take to end. */
+enum { DAEMON_MS = 10000 };
+
+/* The daemon's process, from the status; 0 if it cannot be told. */
+static pid_t daemon_of(const char *path)
+{
+	cleanup_buf struct buf status = {0};
+	char line[4096];
+	int pid = 0;
+	FILE *f;
+
+	buf_printf(&status, "%s/.weightfs/status%c", path, 0);
+	f = status.failed ? NULL : fopen((const char *)status.p, "re");
+	while (f && !pid && fgets(line, sizeof(line), f))
+		if (sscanf(line, " \"pid\": %d", &pid) != 1)
+			pid = 0;
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+/* True if the link leads to the mount or into it. */
+static bool leads_into(const char *link, const char *path)
+{
+	char target[4096];
+	ssize_t n = readlink(link, target, sizeof(target) - 1);
+	size_t length = strlen(path);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return strncmp(target, path, length) == 0 &&
+	       (target[length] == '/' || target[length] == '\0');
+}
+
+static bool folder_leads_into(const char *folder, const char *path)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		char link[4096];
+
+		snprintf(link, sizeof(link), "%s/%s", folder, entry->d_name);
+		found = leads_into(link, path);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* How a process holds the mount, or NULL. */
+static const char *hold_of(const char *pid, const char *path)
+{
+	static const struct {
+		const char *link, *what;
+	} links[] = {
+		{"cwd", "its current directory"}, {"root", "its root"}, {"exe", "its program"}};
+	char name[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		snprintf(name, sizeof(name), "/proc/%s/%s", pid, links[i].link);
+		if (leads_into(name, path))
+			return links[i].what;
+	}
+	snprintf(name, sizeof(name), "/proc/%s/fd", pid);
+	if (folder_leads_into(name, path))
+		return "an open file";
+	snprintf(name, sizeof(name), "/proc/%s/map_files", pid);
+	return folder_leads_into(name, path) ? "a mapped file" : NULL;
+}
+
+static void name_holders(const char *path)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		const char *what = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
+					   ? hold_of(entry->d_name, path)
+					   : NULL;
+		char name[64] = "", file[300];
+		FILE *f;
+
+		if (!what || strtol(entry->d_name, NULL, 10) == getpid())
+			continue;
+		snprintf(file, sizeof(file), "/proc/%s/comm", entry->d_name);
+		f = fopen(file, "re");
+		if (f && fgets(name, sizeof(name), f))
+			name[strcspn(name, "\n")] = '\0';
+		if (f)
+			fclose(f);
+		say("weightfs: in use by process %s (%s): %s", entry->d_name, name, what);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* The daemon keeps the lock until it ends: who mounts again at once must not meet it. */
+static void wait_for(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	if (pidfd >= 0)
+		poll(&p, 1, DAEMON_MS);
+}
+
+static int take_down(const char *path)
+{
+	struct error err = {""};
+	int fd, r = mount_undo(path, false, &err);
+
+	if (r == 0)
+		return EXIT_FINE;
+	fd = control_send(path, "thaw");
+	close_pointer(&fd);
+	say("weightfs: not unmounted: %s; the edits are saved. Close what is open, or detach it "
+	    "with 'weightfs -u --lazy'",
+	    err.text);
+	name_holders(path);
+	return EXIT_BUSY;
+}
+
+/* Has the daemon write back, and shows what it says. The result is its exit code. */
+static int save(const char *path)
+{
+	int code, fd = control_send(path, "unmount");
+
+	if (fd < 0 && errno == EROFS)
+		return EXIT_FINE; /* a read-only mount has nothing to write */
+	if (fd < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+		return EXIT_SAVE_FAILED; /* the daemon died a moment ago */
+	if (fd < 0) {
+		say("weightfs: %s: the daemon does not listen: %s", path, strerror(errno));
+		return errno == EBUSY ? EXIT_BUSY : EXIT_SAVE_FAILED;
+	}
+	code = control_listen(fd);
+	close(fd);
+	return code;
+}
+
+/* Adds the work folders of all checkpoints in a folder. */
+static int find_edits_of_members(const struct place *place, struct buf *out, struct error *err)
+{
+	cleanup_collection struct collection c = {0};
+	int r = collection_scan(place, &c, err);
+
+	for (size_t i = 0; i < c.n_work; i++)
+		if (c.work[i].edits)
+			buf_printf(out, "%s%s/%s.weightfs", out->n ? ", " : "", place->root,
+				   quote(span_str(c.work[i].name)));
+	return r;
+}
+
+/* Adds where edits of what was mounted are kept; nothing, if there are none. */
+static int find_edits(const char *source, struct buf *out, struct error *err)
+{
+	cleanup_model struct model *m = NULL;
+	struct place place;
+	bool many;
+	int r = place_open(source, &place, err);
+
+	if (r < 0)
+		return r;
+	many = collection_probe(&place);
+	r = many ? find_edits_of_members(&place, out, err) : model_open(source, &m, err);
+	if (m && edits_exist(m))
+		buf_add_str(out, m->work_path);
+	place_release(&place);
+	return r;
+}
+
+/* A dead mount has nothing to say; what it held is in the work folder. */
+static int unmount_dead(const char *path, const char *source)
+{
+	cleanup_buf struct buf edits = {0};
+	struct error err = {""};
+
+	if (mount_undo(path, true, &err) < 0) {
+		say("weightfs: %s", err.text);
+		return EXIT_BUSY;
+	}
+	if (find_edits(source, &edits, &err) < 0) {
+		say("weightfs: the daemon of %s had died; detached it. Its model cannot be opened: "
+		    "%s",
+		    path, err.text);
+		return EXIT_SAVE_FAILED;
+	}
+	if (!edits.n) {
+		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
+		return EXIT_FINE;
+	}
+	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s: mount "
+	    "%s again to go on, or 'weightctl commit' it",
+	    path, (int)edits.n, edits.p, source);
+	return EXIT_SAVE_FAILED;
+}
+
+static int unmount_live(const char *path, const char *source)
+{
+	int pidfd, code, taken;
+	pid_t pid = daemon_of(path);
+
+	pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	code = save(path);
+	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
+		taken = take_down(path);
+		if (taken == EXIT_FINE)
+			wait_for(pidfd);
+		else
+			code = taken;
+	} else if (mount_is_dead(path)) { /* it died meanwhile */
+		code = unmount_dead(path, source);
+	} else {
+		say("weightfs: %s is still mounted, with the edits", path);
+	}
+	close_pointer(&pidfd);
+	return code;
+}
+
+/* The daemon goes on until the last file is closed, and saves then. */
+static int detach(const char *path)
+{
+	struct error err = {""};
+
+	if (mount_undo(path, true, &err) < 0) {
+		say("weightfs: %s", err.text);
+		return EXIT_BUSY;
+	}
+	say("weightfs: detached; edits are saved when the last file is closed, and the log says "
+	    "how that went");
+	return EXIT_FINE;
+}
+
+/* Only its owner can write to the control file, or look into the mount at all. */
+static bool is_foreign(const char *path)
+{
+	cleanup_buf struct buf control = {0};
+
+	buf_printf(&control, "%s/.weightfs/control%c", path, 0);
+	return !control.failed && access((const char *)control.p, W_OK) < 0 && errno == EACCES;
+}
+
+/* Root may unmount it, but is not let in to hear how the save goes. */
+static int unmount_foreign(const char *path, unsigned owner, bool lazily)
+{
+	const struct passwd *user = getpwuid(owner);
+	struct error err = {""};
+
+	if (geteuid() != 0) {
+		say("weightfs: %s: mounted by another user, %s (%u), who alone (or root) can "
+		    "unmount it",
+		    path, user ? user->pw_name : "nameless", owner);
+		return EXIT_SAVE_FAILED;
+	}
+	if (mount_undo(path, lazily, &err) < 0) {
+		say("weightfs: not unmounted: %s; close what is open, or detach it with 'weightfs "
+		    "-u --lazy'",
+		    err.text);
+		name_holders(path);
+		return EXIT_BUSY;
+	}
+	say("weightfs: unmounted %s, a mount by %s (%u), whose daemon saves the edits now; its log "
+	    "says how that goes",
+	    path, user ? user->pw_name : "a nameless user", owner);
+	return EXIT_FINE;
+}
+
+int unmount(const char *mountpoint, bool lazily)
+{
+	struct error err = {""};
+	cleanup_free char *path = mountpoint_path(mountpoint, &err);
+	struct mount m = {0};
+
+	if (!path) {
+		say("weightfs: %s", err.text);
+		return EXIT_USAGE;
+	}
+	m = mount_find(path);
+	if (!m.found) {
+		say("weightfs: %s is no mount of weightfs", path);
+		return EXIT_USAGE;
+	}
+	if (mount_is_dead(path))
+		return unmount_dead(path, m.source);
+	if (is_foreign(path))
+		return unmount_foreign(path, m.owner, lazily);
+	return lazily ? detach(path) : unmount_live(path, m.source);
+}

@@ -1,0 +1,176 @@
+/* Attributes: GETATTR, SETATTR, extended ones, STATFS. */
+#include "fs/fuse/ops_entry.h"
+#include "fs/fuse/ops_park.h"
+#include "fs/fuse/reply.h"
+
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+
+#include "fs/view/handle.h"
+#include "fs/fuse/ops_file.h"
+#include "fs/view/xattrs.h"
+
+const double forever = 86400.0;
+static const double a_moment = 1.0;
+
+static double attr_timeout(const struct node *n)
+{
+	if (n->type == NODE_FOLDER && n->kind == FOLDER_MEMBER)
+		return a_moment;
+	return n->type == NODE_FILE && kinds[n->kind]->live ? 0 : forever;
+}
+
+/*
+ * Who puts another checkpoint in the place of one may expect to see it soon, and another `latest`
+ * at once; but to ask for the folder at each step of each path would cost as much as the step.
+ */
+static double entry_timeout(const struct view *v, node_id id, const struct node *n)
+{
+	if (!view_is_fleeting(v, id, n))
+		return forever;
+	return n->type == NODE_LINK ? 0 : a_moment;
+}
+
+bool entry_fill(struct view *v, node_id id, struct fuse_entry_param *ret)
+{
+	struct node n;
+
+	if (!tree_get(v->tree, id, &n) || !view_stat(v, id, &ret->attr))
+		return false;
+	ret->ino = id;
+	ret->entry_timeout = entry_timeout(v, id, &n);
+	ret->attr_timeout = attr_timeout(&n);
+	return true;
+}
+
+static void reply_attr(fuse_req_t req, fuse_ino_t ino)
+{
+	struct view *v = session_of(req)->view;
+	struct fuse_entry_param e;
+
+	if (entry_fill(v, (node_id)ino, &e))
+		fuse_reply_attr(req, &e.attr, e.attr_timeout);
+	else
+		fuse_reply_err(req, ENOENT);
+}
+
+static void getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)fi;
+	reply_attr(req, ino);
+}
+
+/* The size: the only attribute that is more than a label here. */
+static void set_size(struct edit_call *call)
+{
+	struct session *s = session_of(call->req);
+	struct handle *h =
+		call->what & FUSE_SET_ATTR_SIZE && call->fi.fh ? open_handle(&call->fi) : NULL;
+	struct error err = {""};
+	int r = handle_truncate(s->view, (node_id)call->ino, h, (uint64_t)call->attr.st_size, &err);
+
+	if (r < 0)
+		reply_error(call->req, (node_id)call->ino, r, &err);
+	else
+		reply_attr(call->req, call->ino);
+}
+
+/*
+ * chmod, touch and the like succeed and do nothing, so that cp -p and editors are content. A
+ * change of owner that is none succeeds; another one cannot.
+ */
+static void setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int what,
+		    struct fuse_file_info *fi)
+{
+	const struct view *v = session_of(req)->view;
+	struct edit_call call = {.run = set_size, .req = req, .ino = ino, .attr = *attr};
+
+	if ((what & FUSE_SET_ATTR_UID && attr->st_uid != v->uid) ||
+	    (what & FUSE_SET_ATTR_GID && attr->st_gid != v->gid)) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	if (!(what & FUSE_SET_ATTR_SIZE)) {
+		reply_attr(req, ino);
+		return;
+	}
+	call.what = what;
+	if (fi)
+		call.fi = *fi;
+	edit(&call);
+}
+
+/* A list or a value: its size only, if size is 0. */
+static void reply_xattr(fuse_req_t req, const struct buf *value, size_t size)
+{
+	if (value->failed)
+		fuse_reply_err(req, ENOMEM);
+	else if (!size)
+		fuse_reply_xattr(req, value->n);
+	else if (value->n > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, (const char *)value->p, value->n);
+}
+
+static void getxattr_(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	cleanup_buf struct buf value = {0};
+	int r = xattr_get(session_of(req)->view, (node_id)ino, name, &value);
+
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		reply_xattr(req, &value, size);
+}
+
+static void listxattr_(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	cleanup_buf struct buf names = {0};
+
+	xattr_list(session_of(req)->view, (node_id)ino, &names);
+	reply_xattr(req, &names, size);
+}
+
+static void setxattr_(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		      size_t size, int flags)
+{
+	struct error err = {""};
+	int r = xattr_set(session_of(req)->view, (node_id)ino, name, span_of(value, size), &err);
+
+	(void)flags;
+	reply_error(req, (node_id)ino, r, &err);
+}
+
+static void removexattr_(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	cleanup_buf struct buf value = {0};
+	int r = xattr_get(session_of(req)->view, (node_id)ino, name, &value);
+
+	fuse_reply_err(req, r < 0 ? -r : EPERM);
+}
+
+static void statfs_(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct view *v = session_of(req)->view;
+	struct statvfs st;
+
+	(void)ino;
+	if (fstatvfs(v->place->rootfd, &st) < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	st.f_namemax = 255;
+	fuse_reply_statfs(req, &st);
+}
+
+void ops_fill_attributes(struct fuse_lowlevel_ops *ops)
+{
+	ops->getattr = getattr;
+	ops->setattr = setattr;
+	ops->getxattr = getxattr_;
+	ops->listxattr = listxattr_;
+	ops->setxattr = setxattr_;
+	ops->removexattr = removexattr_;
+	ops->statfs = statfs_;
+}

@@ -1,0 +1,383 @@
+#include "fs/fuse/ops_control.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+#include "fs/view/log.h"
+#include "fs/fuse/ops_park.h"
+#include "fs/fuse/reply.h"
+#include "fs/view/saving.h"
+
+/* Without a descriptor of the asker, edits wait this long for its unmount. */
+enum { PATIENCE_MS = 10000 };
+
+struct conversation {
+	pthread_mutex_t lock;
+	unsigned refs;	    /* the open file, and a command that is being carried out */
+	struct buf text;    /* to be read */
+	bool busy;	    /* more will come */
+	fuse_req_t waiting; /* a READ that found nothing; or NULL */
+	size_t waiting_size;
+};
+
+enum command { COMMIT, SAVE, UNMOUNT, DISCARD, COMMANDS };
+
+static const char *const command_names[COMMANDS] = {"commit", "save", "unmount", "discard"};
+
+/* A command that was given, and by whom. They are carried out one after the other. */
+struct order {
+	struct order *next;
+	enum command command;
+	struct conversation *talk;
+	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
+	size_t answer_size;
+	pid_t asker;
+	uint64_t percent; /* that was told last */
+};
+
+struct committer {
+	struct session *session;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t some;
+	bool stopping;
+	int thaw; /* an eventfd: edits may go on */
+	struct order *first, **last;
+};
+
+/* ---- conversations ---- */
+
+struct conversation *conversation_new(void)
+{
+	struct conversation *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	c->refs = 1;
+	return c;
+}
+
+void conversation_free(struct conversation *c)
+{
+	bool last;
+
+	pthread_mutex_lock(&c->lock);
+	last = --c->refs == 0;
+	if (c->waiting) {
+		fuse_reply_err(c->waiting, EINTR);
+		c->waiting = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!last)
+		return;
+	buf_release(&c->text);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* Gives text to a READ. The lock is held. */
+static void hand_over(struct conversation *c, fuse_req_t req, size_t size)
+{
+	size_t n = c->text.n < size ? c->text.n : size;
+
+	fuse_reply_buf(req, (const char *)c->text.p, n);
+	buf_drop_front(&c->text, n);
+}
+
+void conversation_read(struct conversation *c, fuse_req_t req, size_t size)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->text.n || !c->busy) {
+		hand_over(c, req, size);
+	} else if (c->waiting) {
+		fuse_reply_err(req, EBUSY);
+	} else {
+		c->waiting = req;
+		c->waiting_size = size;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Says something in a conversation; busy: more will come. */
+static void tell(struct conversation *c, bool busy, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell(struct conversation *c, bool busy, const char *format, ...)
+{
+	va_list args;
+
+	pthread_mutex_lock(&c->lock);
+	va_start(args, format);
+	buf_vprintf(&c->text, format, args);
+	va_end(args);
+	c->busy = busy;
+	if (c->waiting && (c->text.n || !busy)) {
+		hand_over(c, c->waiting, c->waiting_size);
+		c->waiting = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- commands ---- */
+
+/* Puts the command behind those that were given before: 0, or -EBUSY: this conversation has one. */
+static int submit(struct committer *k, struct conversation *c, enum command command, fuse_req_t req,
+		  size_t size)
+{
+	struct order *o = calloc(1, sizeof(*o));
+	bool busy;
+
+	if (!o)
+		return -ENOMEM;
+	pthread_mutex_lock(&c->lock);
+	busy = c->busy;
+	c->refs += !busy;
+	c->busy = true;
+	pthread_mutex_unlock(&c->lock);
+	if (busy) {
+		free(o);
+		return -EBUSY;
+	}
+	*o = (struct order){
+		.command = command,
+		.talk = c,
+		.answer = command == COMMIT ? req : NULL,
+		.answer_size = size,
+		.asker = fuse_req_ctx(req)->pid,
+	};
+	pthread_mutex_lock(&k->lock);
+	*k->last = o;
+	k->last = &o->next;
+	pthread_cond_signal(&k->some);
+	pthread_mutex_unlock(&k->lock);
+	return 0;
+}
+
+static void thaw(struct committer *k)
+{
+	uint64_t one = 1;
+
+	if (write(k->thaw, &one, sizeof(one)) < 0)
+		log_line("control: %s", strerror(errno));
+}
+
+static enum command command_of(struct span text)
+{
+	int i = 0;
+
+	while (i < COMMANDS && !span_is(text, command_names[i]))
+		i++;
+	return (enum command)i;
+}
+
+void conversation_write(struct conversation *c, fuse_req_t req, struct span text)
+{
+	struct committer *k = session_of(req)->committer;
+	enum command command;
+	size_t size = text.n;
+	int r;
+
+	if (text.n && text.p[text.n - 1] == '\n')
+		text.n--;
+	command = command_of(text);
+	if (span_is(text, "thaw")) {
+		thaw(k);
+		fuse_reply_write(req, size);
+	} else if (command == COMMANDS) {
+		log_line("control: unknown command '%s'", quote(text));
+		fuse_reply_err(req, EINVAL);
+	} else if ((r = submit(k, c, command, req, size)) < 0) {
+		fuse_reply_err(req, -r);
+	} else if (command != COMMIT) {
+		fuse_reply_write(req, size);
+	}
+}
+
+/* ---- the committer ---- */
+
+/* After a save for an unmount edits wait: for that, a thaw, or the death of the asker. */
+static void stay_frozen(struct committer *k, pid_t asker)
+{
+	int pidfd = asker ? (int)syscall(SYS_pidfd_open, asker, 0) : -1;
+	bool gone = asker && pidfd < 0 && errno == ESRCH;
+	struct pollfd fds[] = {{.fd = k->thaw, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	uint64_t count;
+
+	if (!gone)
+		poll(fds, pidfd < 0 ? 1 : 2, pidfd < 0 ? PATIENCE_MS : -1);
+	if (fds[0].revents && read(k->thaw, &count, sizeof(count)) < 0)
+		log_line("control: %s", strerror(errno));
+	close_pointer(&pidfd);
+}
+
+static void say_lines(struct conversation *c, struct span text)
+{
+	while (text.n) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+
+		tell(c, true, "say %.*s\n", (int)n, text.p);
+		text = span_skip(text, end ? n + 1 : n);
+	}
+}
+
+/* A save that takes long says how far it is, to who listens. */
+static void show_progress(void *context, uint64_t done, uint64_t all)
+{
+	struct order *o = context;
+	uint64_t percent = all ? 100 * done / all : 100;
+	bool listens;
+
+	if (percent == o->percent)
+		return;
+	o->percent = percent;
+	pthread_mutex_lock(&o->talk->lock);
+	listens = o->talk->waiting != NULL;
+	pthread_mutex_unlock(&o->talk->lock);
+	if (listens)
+		tell(o->talk, true, "progress %llu\n", (unsigned long long)percent);
+}
+
+/* Who unmounts hears once more what an earlier mount could not keep. */
+static enum exit_code tell_lost_drafts(struct view *v, struct buf *text)
+{
+	unsigned n = v->recovery.dropped;
+
+	if (!v->lost_drafts)
+		return EXIT_FINE;
+	v->lost_drafts = false;
+	buf_printf(text, "%u unfinished draft%s of an earlier mount %s dropped; the log names %s\n",
+		   n, n == 1 ? "" : "s", n == 1 ? "was" : "were", n == 1 ? "it" : "them");
+	return EXIT_LEFT_OVER;
+}
+
+static void save(struct committer *k, struct order *o)
+{
+	struct session *s = k->session;
+	struct commit_options options = session_commit_options(s);
+	cleanup_buf struct buf text = {0};
+	enum exit_code code;
+	int r;
+
+	options.progress = show_progress;
+	options.context = o;
+	session_collect(s);
+	gate_close(&s->gate);
+	code = save_all(s->view, &options, &text, &r);
+	if (o->command == UNMOUNT && code == EXIT_FINE)
+		code = tell_lost_drafts(s->view, &text);
+	say_lines(o->talk, buf_span(&text));
+	tell(o->talk, false, "exit %d\n", code);
+	if (o->command == COMMIT && r < 0)
+		fuse_reply_err(o->answer, -r);
+	else if (o->command == COMMIT)
+		fuse_reply_write(o->answer, o->answer_size);
+	if (o->command == UNMOUNT && r == 0)
+		stay_frozen(k, o->asker);
+	gate_open(&s->gate);
+	edit_resume(s);
+}
+
+/* The kernel is told when edits go on: it may be waiting for one that was put aside. */
+static void discard(struct committer *k, struct order *o)
+{
+	struct session *s = k->session;
+	struct error err = {""};
+	node_id *changed;
+	size_t n;
+	int r;
+
+	gate_close(&s->gate);
+	r = discard_all(s->view, &changed, &n, &err);
+	gate_open(&s->gate);
+	edit_resume(s);
+	for (size_t i = 0; i < n; i++) {
+		notify_changed(s->notifier, changed[i]);
+		notify_twin(s, changed[i], 0, 0);
+	}
+	free(changed);
+	if (r < 0)
+		tell(o->talk, false, "say NOT discarded: %s\nexit %d\n", err.text,
+		     EXIT_SAVE_FAILED);
+	else
+		tell(o->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
+		     n == 1 ? "" : "s", EXIT_FINE);
+}
+
+static void carry_out(struct committer *k, struct order *o)
+{
+	uint64_t old;
+
+	(void)!read(k->thaw, &old, sizeof(old)); /* one that had nothing to thaw */
+	if (o->command == DISCARD)
+		discard(k, o);
+	else
+		save(k, o);
+}
+
+/* The first order, off the list; NULL when there will be no more. The lock is held. */
+static struct order *next_order(struct committer *k)
+{
+	struct order *o;
+
+	while (!k->first && !k->stopping)
+		pthread_cond_wait(&k->some, &k->lock);
+	o = k->first;
+	if (o && !(k->first = o->next))
+		k->last = &k->first;
+	return o;
+}
+
+static void *committer_main(void *context)
+{
+	struct committer *k = context;
+	struct order *o;
+
+	pthread_mutex_lock(&k->lock);
+	while ((o = next_order(k))) {
+		bool stopping = k->stopping;
+
+		pthread_mutex_unlock(&k->lock);
+		if (!stopping) /* or nobody is there any more who could hear of it */
+			carry_out(k, o);
+		conversation_free(o->talk);
+		free(o);
+		pthread_mutex_lock(&k->lock);
+	}
+	pthread_mutex_unlock(&k->lock);
+	return NULL;
+}
+
+struct committer *committer_start(struct session *s)
+{
+	struct committer *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->session = s;
+	k->last = &k->first;
+	k->thaw = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->some, NULL);
+	if (k->thaw >= 0 && pthread_create(&k->thread, NULL, committer_main, k) == 0)
+		return k;
+	close_pointer(&k->thaw);
+	free(k);
+	return NULL;
+}
+
+void committer_stop(struct committer *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->stopping = true;
+	pthread_cond_signal(&k->some);
+	pthread_mutex_unlock(&k->lock);
+	thaw(k);
+	pthread_join(k->thread, NULL);
+	close_pointer(&k->thaw);
+	pthread_cond_destroy(&k->some);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}

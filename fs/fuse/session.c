@@ -1,0 +1,281 @@
+#include "fs/fuse/session.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "fs/view/log.h"
+#include "fs/cmd/mounts.h"
+#include "fs/fuse/ops_control.h"
+#include "fs/fuse/ops_file.h"
+#include "fs/fuse/ops_park.h"
+#include "fs/fuse/reply.h"
+#include "fs/view/saving.h"
+
+enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2 };
+
+/* Above 1 MiB libfuse 3.14 cannot; splicing loses at this size; see the header's threads. */
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want |= conn->capable &
+		      (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS |
+		       FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC);
+	conn->want &=
+		~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
+			    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+			    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+	conn->max_write = REQUEST;
+	conn->max_readahead = REQUEST;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+}
+
+static const struct fuse_lowlevel_ops *all_ops(void)
+{
+	static struct fuse_lowlevel_ops ops = {.init = init};
+
+	ops_fill_folders(&ops);
+	ops_fill_files(&ops);
+	ops_fill_attributes(&ops);
+	ops_fill_refusals(&ops);
+	return &ops;
+}
+
+/* A comma would end the name in the mount's options. */
+static int add_source(struct fuse_args *args, const char *model)
+{
+	cleanup_buf struct buf text = {0};
+
+	buf_add_str(&text, "-osubtype=weightfs,fsname=");
+	for (; *model; model++) {
+		if (*model == ',' || *model == '\\')
+			buf_add_u8(&text, '\\');
+		buf_add_u8(&text, (uint8_t)*model);
+	}
+	buf_add_u8(&text, 0);
+	return text.failed ? -ENOMEM : fuse_opt_add_arg(args, (const char *)text.p);
+}
+
+static struct fuse_session *new_fuse(struct session *s)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *fuse = NULL;
+	int r = fuse_opt_add_arg(&args, "weightfs");
+
+	if (r == 0)
+		r = add_source(&args, s->view->place->path);
+	if (r == 0 && s->options->allow_other)
+		r = fuse_opt_add_arg(&args, "-oallow_other,default_permissions");
+	if (r == 0 && !view_can_be_edited(s->view))
+		r = fuse_opt_add_arg(&args, "-oro");
+	if (r == 0 && s->options->debug)
+		r = fuse_opt_add_arg(&args, "-d");
+	if (r == 0)
+		fuse = fuse_session_new(&args, all_ops(), sizeof(struct fuse_lowlevel_ops), s);
+	fuse_opt_free_args(&args);
+	return fuse;
+}
+
+/* The kernel reads 128 KiB ahead; as root we can ask for more, which is the largest gain of all. */
+static void raise_readahead(const struct session *s)
+{
+	struct mount m = mount_find(s->mountpoint);
+	long kib = s->options->readahead ? s->options->readahead : READAHEAD_KIB;
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", m.major, m.minor);
+	f = m.found && kib > 0 ? fopen(path, "we") : NULL;
+	if (!f)
+		return;
+	fprintf(f, "%ld\n", kib);
+	fclose(f);
+}
+
+enum { SOME = 256 }; /* files at once */
+
+/* A path of the mount for another program; NULL without memory. */
+static char *path_of(const struct session *s, node_id id)
+{
+	cleanup_buf struct buf path = {0};
+
+	buf_printf(&path, "%s/", s->mountpoint);
+	view_path(s->view, id, &path);
+	buf_add_u8(&path, 0);
+	return path.failed ? NULL : strdup((const char *)path.p);
+}
+
+/*
+ * fsync(2) of each file that is open for writing; syncfs(2) does not wait for the pages of a FUSE.
+ * Another process does it: if we are killed meanwhile, a thread of ours that waits for an answer
+ * of our own would keep the connection, and with it the mount, for ever.
+ */
+static void collect_some(const struct session *s, const node_id *nodes, size_t n)
+{
+	char *argv[SOME + 3] = {(char[]){"sync"}, (char[]){"--"}};
+	size_t count = 0;
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < n && i < SOME; i++)
+		if ((argv[2 + count] = path_of(s, nodes[i])))
+			count++;
+	if (count && posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) == 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	for (size_t i = 0; i < count; i++)
+		free(argv[2 + i]);
+}
+
+void session_collect(struct session *s)
+{
+	size_t n;
+	cleanup_free node_id *nodes = files_for_writing(s, &n);
+
+	/* Behind a lazy unmount lies another file system, which is none of our business. */
+	if (!n || !mount_find(s->mountpoint).found)
+		return;
+	for (size_t i = 0; i < n; i += SOME)
+		collect_some(s, nodes + i, n - i);
+}
+
+/* ---- signals ---- */
+
+/*
+ * Pages that are dirty in somebody's map come to us while we still serve; then the mount goes,
+ * or, where files are open, is detached, and what is valid is saved when the loop has ended.
+ */
+static void unmount_by_signal(struct session *s, int signal)
+{
+	struct error err = {""};
+
+	log_line("signal %d: saving and unmounting", signal);
+	session_collect(s);
+	if (mount_undo(s->mountpoint, false, &err) == 0)
+		return;
+	log_line("%s: files are open; detached", err.text);
+	if (mount_undo(s->mountpoint, true, &err) < 0)
+		log_line("%s", err.text);
+	fuse_session_exit(s->fuse);
+	pthread_kill(s->main_thread, SIGUSR2); /* or it would wait for a request */
+}
+
+static void wake_up(int signal)
+{
+	(void)signal;
+}
+
+static sigset_t awaited(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1); /* our own: the session is over */
+	return set;
+}
+
+static void *signaller_main(void *context)
+{
+	struct session *s = context;
+	sigset_t set = awaited();
+	int signal;
+
+	prctl(PR_SET_NAME, "signaller");
+	while (sigwait(&set, &signal) == 0 && signal != SIGUSR1)
+		unmount_by_signal(s, signal);
+	return NULL;
+}
+
+/* ---- the life of a mount ---- */
+
+static int loop(struct session *s)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	fuse_loop_cfg_set_max_threads(config, s->options->single ? 1 : WORKERS);
+	fuse_loop_cfg_set_idle_threads(config, WORKERS);
+	r = s->options->single ? fuse_session_loop(s->fuse) : fuse_session_loop_mt(s->fuse, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static void prepare_signals(void)
+{
+	struct sigaction wake = {.sa_handler = wake_up};
+	sigset_t set = awaited();
+
+	sigaction(SIGUSR2, &wake, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int serve(struct session *s, void (*ready)(void))
+{
+	pthread_t signaller;
+	int r;
+
+	prepare_signals();
+	s->main_thread = pthread_self();
+	s->notifier = notifier_start(s->fuse);
+	s->committer = committer_start(s);
+	r = s->notifier && s->committer ? pthread_create(&signaller, NULL, signaller_main, s) : -1;
+	if (r) {
+		log_line("cannot start threads");
+		return EXIT_NOT_MOUNTABLE;
+	}
+	raise_readahead(s);
+	ready();
+	r = loop(s);
+	if (r < 0)
+		log_line("the connection to the kernel broke: %s", strerror(-r));
+	pthread_kill(signaller, SIGUSR1);
+	pthread_join(signaller, NULL);
+	committer_stop(s->committer);
+	notifier_stop(s->notifier);
+	edit_give_up(s);
+	close_all_files(s);
+	return EXIT_FINE;
+}
+
+int session_run(struct session *s, void (*ready)(void))
+{
+	struct commit_options options = session_commit_options(s);
+	cleanup_buf struct buf text = {0};
+	struct branch *b;
+	int code, error;
+
+	gate_init(&s->gate);
+	pthread_mutex_init(&s->parking.lock, NULL);
+	pthread_mutex_init(&s->files_lock, NULL);
+	s->parking.last = &s->parking.first;
+	s->fuse = new_fuse(s);
+	if (!s->fuse || fuse_session_mount(s->fuse, s->mountpoint) < 0) {
+		log_line("cannot mount at %s", s->mountpoint);
+		return EXIT_NOT_MOUNTABLE;
+	}
+	code = serve(s, ready);
+	fuse_session_unmount(s->fuse);
+	fuse_session_destroy(s->fuse);
+	if (code == EXIT_FINE) {
+		s->view->over = true;
+		view_drop_drafts(s->view);
+		code = (int)save_all(s->view, &options, &text, &error);
+		for (size_t i = 0; (b = view_next_branch(s->view, &i));)
+			edits_finish(b->model);
+	}
+	gate_release(&s->gate);
+	return code;
+}
