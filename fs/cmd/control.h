@@ -1,4 +1,4 @@
-/* The other end of .weightfs/control (ops_control.h): what -u and weightctl say to a daemon. */
+/* The other end of .weightfs/control (fs/fuse/committer.h): -u and weightctl talk to a daemon. */
 #ifndef FS_CMD_CONTROL_H
 #define FS_CMD_CONTROL_H
 

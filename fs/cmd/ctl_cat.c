@@ -6,6 +6,7 @@
 #include "fs/cmd/ctl.h"
 #include "fs/view/handle.h"
 #include "fs/view/log.h"
+#include "fs/view/look.h"
 
 /* All files that a name can mean: by path, by key, by a variable's own name. */
 struct matches {

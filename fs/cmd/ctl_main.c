@@ -2,9 +2,10 @@
 #include <string.h>
 
 #include "fs/cmd/ctl.h"
-#include "fs/view/log.h"
-#include "fs/view/open_view.h"
 #include "fs/cmd/progress.h"
+#include "fs/view/log.h"
+#include "fs/view/look.h"
+#include "fs/view/open_view.h"
 
 static const struct ctl_command *const commands[] = {
 	&ctl_ls,     &ctl_cat,	   &ctl_info,	 &ctl_check,   &ctl_status,

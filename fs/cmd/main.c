@@ -12,8 +12,10 @@
 #include "fs/view/exit.h"
 #include "fs/view/log.h"
 #include "fs/cmd/mounts.h"
+#include "fs/cmd/options.h"
+#include "fs/view/grow.h"
 #include "fs/view/open_view.h"
-#include "fs/fuse/session.h"
+#include "fs/fuse/mount.h"
 #include "fs/cmd/unmount.h"
 
 /* The pipe to the parent; -1 in the foreground. */
@@ -63,7 +65,7 @@ static int make_view(const struct options *o, struct view *v)
 	int r = open_view(v, o->model, &how, &err);
 
 	if (r == 0)
-		r = view_add_control(v);
+		r = grow_mount(v);
 	if (r < 0) {
 		log_line("%s", err.text[0] ? err.text : strerror(-r));
 		return exit_code_of(r);
@@ -120,16 +122,16 @@ static int check_mountpoint(const struct view *v, const char *mountpoint)
 	return hides ? EXIT_NOT_MOUNTABLE : EXIT_FINE;
 }
 
-static int serve(const struct options *o, char *mountpoint)
+static int serve(const struct options *o, const char *mountpoint)
 {
-	struct session s = {.options = o, .mountpoint = mountpoint, .view = view_new()};
-	int code = s.view ? make_view(o, s.view) : EXIT_NOT_MOUNTABLE;
+	struct view *v = view_new();
+	int code = v ? make_view(o, v) : EXIT_NOT_MOUNTABLE;
 
 	if (code == EXIT_FINE)
-		code = check_mountpoint(s.view, mountpoint);
+		code = check_mountpoint(v, mountpoint);
 	if (code == EXIT_FINE)
-		code = session_run(&s, ready);
-	view_free(s.view);
+		code = mount_serve(v, mountpoint, &o->mount, ready);
+	view_free(v);
 	tell_parent((char)code);
 	return code;
 }

@@ -95,7 +95,7 @@ static bool parse_numeric(const char *word, struct options *o, bool *ret_ok)
 		o->umask = (int)n;
 	else if (strncmp(word, "readahead=", 10) == 0 &&
 		 (*ret_ok = parse_number(word + 10, 10, 1 << 20, &n)))
-		o->readahead = n ? n : -1;
+		o->mount.readahead = n ? n : -1;
 	else
 		return !*ret_ok;
 	return true;
@@ -108,11 +108,11 @@ static int parse_word(const char *word, struct options *o)
 	if (strcmp(word, "ro") == 0)
 		o->read_only = true;
 	else if (strcmp(word, "allow_other") == 0)
-		o->allow_other = true;
+		o->mount.allow_other = true;
 	else if (strcmp(word, "compact") == 0)
-		o->compact = true;
+		o->mount.compact = true;
 	else if (strcmp(word, "backup") == 0)
-		o->backup = true;
+		o->mount.backup = true;
 	else if (strcmp(word, "verify") == 0)
 		o->verify = true;
 	else if (strncmp(word, "logfile=", 8) == 0 && word[8])
@@ -199,8 +199,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 		case 'h': fputs(help, stdout); return EXIT_FINE;
 		case 'V': puts("weightfs " WEIGHTFS_VERSION); return EXIT_FINE;
 		case 'f': o.foreground = true; break;
-		case 'd': o.foreground = o.debug = true; break;
-		case 's': o.single = true; break;
+		case 'd': o.foreground = o.mount.debug = true; break;
+		case 's': o.mount.single = true; break;
 		case 'u': o.unmount = true; break;
 		case 'l': o.lazy = true; break;
 		case 'o': r = parse_words(optarg, &o); break;

@@ -2,26 +2,22 @@
 #ifndef FS_CMD_OPTIONS_H
 #define FS_CMD_OPTIONS_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "fs/fuse/mount.h"
 
 struct options {
 	const char *model, *mountpoint;
 	bool unmount;	 /* -u: mountpoint is to be unmounted */
 	bool lazy;	 /* --lazy: with -u, detach at once */
 	bool foreground; /* -f */
-	bool debug;	 /* -d: foreground, and what FUSE says */
-	bool single;	 /* -s: one worker */
-	bool read_only, allow_other;
-	bool compact, backup; /* what a save does (codec/save/commit.h) */
-	bool verify;	      /* a tensor's checksum, when it is opened */
-	const char *workdir;  /* where edits are kept; NULL: beside the model */
-	const char *output;   /* where saves go; NULL: into the model */
-	const char *logfile;  /* NULL: syslog */
-	long readahead;	      /* KiB; 0: ours; -1: as the kernel has it */
-	uid_t uid;	      /* (uid_t)-1: of the process */
+	bool read_only;
+	bool verify;	     /* a tensor's checksum, when it is opened */
+	const char *workdir; /* where edits are kept; NULL: beside the model */
+	const char *output;  /* where saves go; NULL: into the model */
+	const char *logfile; /* NULL: syslog */
+	uid_t uid;	     /* (uid_t)-1: of the process */
 	gid_t gid;
 	int umask; /* -1: of the process */
+	struct mount_options mount;
 };
 
 /*

@@ -1,7 +1,7 @@
 /*
  * The gate that edits pass through. A commit closes it: it waits for the edits that are inside, and
  * nothing can be edited until it is open again. Nobody waits at the gate: who finds it closed
- * puts the request aside (ops_park.h).
+ * puts the request aside (park.h).
  */
 #ifndef FS_FUSE_GATE_H
 #define FS_FUSE_GATE_H

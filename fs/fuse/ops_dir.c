@@ -7,11 +7,12 @@
  * state: its offset is the position of the last child, behind
  * "." and "..", which are ordinary entries at offsets 1 and 2.
  */
-#include "fs/fuse/ops_entry.h"
-
 #include <limits.h>
 
-#include "fs/fuse/reply.h"
+#include "fs/fuse/entry.h"
+#include "fs/fuse/ops.h"
+#include "fs/view/look.h"
+#include "fs/view/sizes.h"
 
 static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {

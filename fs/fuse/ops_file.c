@@ -4,94 +4,19 @@
  * What is read goes to the kernel as pieces of mapped files; our own code never touches it. The
  * pages stay with the kernel when a file is closed, and it is told when they are wrong.
  */
-#include "fs/fuse/ops_file.h"
-
 #include <fcntl.h>
 
-#include "fs/fuse/ops_control.h"
-#include "fs/fuse/ops_park.h"
+#include "fs/fuse/committer.h"
+#include "fs/fuse/conversation.h"
+#include "fs/fuse/files.h"
+#include "fs/fuse/notify.h"
+#include "fs/fuse/ops.h"
+#include "fs/fuse/park.h"
 #include "fs/fuse/reply.h"
 
 static bool wants_write(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
-}
-
-static void list_file(struct session *s, struct open_file *file)
-{
-	pthread_mutex_lock(&s->files_lock);
-	file->next = s->files;
-	file->back = &s->files;
-	if (file->next)
-		file->next->back = &file->next;
-	s->files = file;
-	pthread_mutex_unlock(&s->files_lock);
-}
-
-/* Takes it off the list, closes and frees it. */
-static enum content_outcome close_file(struct session *s, struct open_file *file)
-{
-	enum content_outcome outcome = CONTENT_SAME;
-
-	pthread_mutex_lock(&s->files_lock);
-	*file->back = file->next;
-	if (file->next)
-		file->next->back = file->back;
-	pthread_mutex_unlock(&s->files_lock);
-	if (file->handle)
-		outcome = handle_close(file->handle);
-	else
-		conversation_free(file->talk);
-	free(file);
-	return outcome;
-}
-
-static int compare_nodes(const void *a, const void *b)
-{
-	node_id x = *(const node_id *)a, y = *(const node_id *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The lock is held. */
-static node_id *list_written(struct session *s, size_t *ret_n)
-{
-	node_id *nodes = NULL, *grown;
-	size_t capacity = 0;
-
-	for (struct open_file *f = s->files; f; f = f->next) {
-		if (!f->handle || !f->handle->for_write)
-			continue;
-		grown = vector_grow(nodes, *ret_n, &capacity, sizeof(*grown));
-		if (!grown)
-			break;
-		nodes = grown;
-		nodes[(*ret_n)++] = f->handle->node;
-	}
-	return nodes;
-}
-
-node_id *files_for_writing(struct session *s, size_t *ret_n)
-{
-	node_id *nodes;
-	size_t all = 0, n = 0;
-
-	pthread_mutex_lock(&s->files_lock);
-	nodes = list_written(s, &all);
-	pthread_mutex_unlock(&s->files_lock);
-	if (nodes)
-		qsort(nodes, all, sizeof(*nodes), compare_nodes);
-	for (size_t i = 0; i < all; i++)
-		if (!n || nodes[n - 1] != nodes[i])
-			nodes[n++] = nodes[i];
-	*ret_n = n;
-	return nodes;
-}
-
-void close_all_files(struct session *s)
-{
-	while (s->files)
-		close_file(s, s->files);
 }
 
 static void reply_open(struct edit_call *call, struct open_file *file)
@@ -104,10 +29,10 @@ static void reply_open(struct edit_call *call, struct open_file *file)
 	fi->direct_io = live;
 	fi->keep_cache = !live;
 	fi->noflush = !wants_write(fi);
-	list_file(s, file);
+	files_add(s, file);
 	/* If the program was interrupted nobody will release what was opened. */
 	if (fuse_reply_open(call->req, fi) != 0)
-		close_file(s, file);
+		files_close(s, file);
 }
 
 static void do_open(struct edit_call *call)
@@ -207,7 +132,8 @@ static void write_(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t siz
 				 .offset = offset};
 
 	if (open_file(fi)->talk)
-		conversation_write(open_file(fi)->talk, req, span_of(bytes, size));
+		committer_take(session_of(req)->committer, open_file(fi)->talk, req,
+			       span_of(bytes, size));
 	else
 		edit(&call);
 }
@@ -245,7 +171,7 @@ static void do_release(struct edit_call *call)
 	struct session *s = session_of(call->req);
 	struct open_file *file = open_file(&call->fi);
 	bool text = file->handle->text != NULL;
-	enum content_outcome outcome = close_file(s, file);
+	enum content_outcome outcome = files_close(s, file);
 
 	if (outcome == CONTENT_DROPPED || (outcome == CONTENT_ACCEPTED && text))
 		notify_changed(s->notifier, (node_id)call->ino);
@@ -260,7 +186,7 @@ static void release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct open_file *file = open_file(fi);
 
 	if (file->talk) {
-		close_file(session_of(req), file);
+		files_close(session_of(req), file);
 		fuse_reply_err(req, 0);
 	} else if (file->handle->for_write) {
 		edit(&call);

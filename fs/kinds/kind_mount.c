@@ -46,5 +46,5 @@ const struct kind kind_version = {
 	.render = version_render,
 };
 
-/* No text: a conversation, which fs/cmd/control.c leads. */
+/* No text: a conversation (fs/fuse/conversation.h). */
 const struct kind kind_control = {.of = THING_VIEW, .fixed = ".weightfs/control", .live = true};

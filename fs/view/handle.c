@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fs/view/beneath.h"
+#include "fs/view/stat.h"
 
 /* What the kernel asks for in one READ. */
 enum { REQUEST_MAX = 1 << 20 };

@@ -5,6 +5,7 @@
 #include "codec/bundle/bundle.h"
 #include "codec/content/content.h"
 #include "fs/view/log.h"
+#include "fs/view/sizes.h"
 
 /* A file that is put back must have the name by which the new index asks for it. */
 static void add_missing(struct buf *line, const struct model *m, const struct commit_report *done)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "codec/tensor/npy.h"
+#include "fs/view/sizes.h"
 
 static const uint64_t text_max = 1 << 30;
 

@@ -1,9 +1,7 @@
-#include "fs/fuse/ops_park.h"
-
-#include "fs/fuse/reply.h"
+#include "fs/fuse/park.h"
 
 struct parked {
-	struct parked *next;
+	STAILQ_ENTRY(parked) next;
 	struct edit_call call;
 	char bytes[];
 };
@@ -17,14 +15,12 @@ static void park(const struct edit_call *call)
 		fuse_reply_err(call->req, ENOMEM);
 		return;
 	}
-	p->next = NULL;
 	p->call = *call;
 	if (call->size)
 		memcpy(p->bytes, call->bytes, call->size);
 	p->call.bytes = p->bytes;
 	pthread_mutex_lock(&aside->lock);
-	*aside->last = p;
-	aside->last = &p->next;
+	STAILQ_INSERT_TAIL(&aside->calls, p, next);
 	pthread_mutex_unlock(&aside->lock);
 }
 
@@ -50,9 +46,9 @@ static struct parked *take_one(struct parking *aside)
 	struct parked *p;
 
 	pthread_mutex_lock(&aside->lock);
-	p = aside->first;
-	if (p && !(aside->first = p->next))
-		aside->last = &aside->first;
+	p = STAILQ_FIRST(&aside->calls);
+	if (p)
+		STAILQ_REMOVE_HEAD(&aside->calls, next);
 	pthread_mutex_unlock(&aside->lock);
 	return p;
 }

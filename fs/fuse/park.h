@@ -3,8 +3,8 @@
  * runs it is put aside, with a copy of what it needs, and made afterwards. The workers go on
  * meanwhile, so reading goes on.
  */
-#ifndef FS_FUSE_OPS_PARK_H
-#define FS_FUSE_OPS_PARK_H
+#ifndef FS_FUSE_PARK_H
+#define FS_FUSE_PARK_H
 
 #include "fs/fuse/session.h"
 

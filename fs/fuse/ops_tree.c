@@ -2,6 +2,7 @@
  * Changes of the tree: CREATE, MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME. None is possible
  * yet; each says so in the log and loses nothing.
  */
+#include "fs/fuse/ops.h"
 #include "fs/fuse/reply.h"
 
 static void refuse(fuse_req_t req, fuse_ino_t parent, const char *what, const char *name)
@@ -61,7 +62,7 @@ static void rename_(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_in
 	refuse(req, parent, "rename", name);
 }
 
-void ops_fill_refusals(struct fuse_lowlevel_ops *ops)
+void ops_fill_tree(struct fuse_lowlevel_ops *ops)
 {
 	ops->create = create;
 	ops->mknod = mknod_;

@@ -1,25 +1,17 @@
-#include "fs/fuse/ops_control.h"
+#include "fs/fuse/committer.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
+#include "fs/fuse/collect.h"
+#include "fs/fuse/notify.h"
+#include "fs/fuse/park.h"
 #include "fs/view/log.h"
-#include "fs/fuse/ops_park.h"
-#include "fs/fuse/reply.h"
 #include "fs/view/saving.h"
 
 /* Without a descriptor of the asker, edits wait this long for its unmount. */
 enum { PATIENCE_MS = 10000 };
-
-struct conversation {
-	pthread_mutex_t lock;
-	unsigned refs;	    /* the open file, and a command that is being carried out */
-	struct buf text;    /* to be read */
-	bool busy;	    /* more will come */
-	fuse_req_t waiting; /* a READ that found nothing; or NULL */
-	size_t waiting_size;
-};
 
 enum command { COMMIT, SAVE, UNMOUNT, DISCARD, COMMANDS };
 
@@ -27,7 +19,7 @@ static const char *const command_names[COMMANDS] = {"commit", "save", "unmount",
 
 /* A command that was given, and by whom. They are carried out one after the other. */
 struct order {
-	struct order *next;
+	STAILQ_ENTRY(order) next;
 	enum command command;
 	struct conversation *talk;
 	fuse_req_t answer; /* the WRITE that waits for a commit, and its size */
@@ -43,100 +35,18 @@ struct committer {
 	pthread_cond_t some;
 	bool stopping;
 	int thaw; /* an eventfd: edits may go on */
-	struct order *first, **last;
+	STAILQ_HEAD(, order) orders;
 };
-
-/* ---- conversations ---- */
-
-struct conversation *conversation_new(void)
-{
-	struct conversation *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return NULL;
-	pthread_mutex_init(&c->lock, NULL);
-	c->refs = 1;
-	return c;
-}
-
-void conversation_free(struct conversation *c)
-{
-	bool last;
-
-	pthread_mutex_lock(&c->lock);
-	last = --c->refs == 0;
-	if (c->waiting) {
-		fuse_reply_err(c->waiting, EINTR);
-		c->waiting = NULL;
-	}
-	pthread_mutex_unlock(&c->lock);
-	if (!last)
-		return;
-	buf_release(&c->text);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
-}
-
-/* Gives text to a READ. The lock is held. */
-static void hand_over(struct conversation *c, fuse_req_t req, size_t size)
-{
-	size_t n = c->text.n < size ? c->text.n : size;
-
-	fuse_reply_buf(req, (const char *)c->text.p, n);
-	buf_drop_front(&c->text, n);
-}
-
-void conversation_read(struct conversation *c, fuse_req_t req, size_t size)
-{
-	pthread_mutex_lock(&c->lock);
-	if (c->text.n || !c->busy) {
-		hand_over(c, req, size);
-	} else if (c->waiting) {
-		fuse_reply_err(req, EBUSY);
-	} else {
-		c->waiting = req;
-		c->waiting_size = size;
-	}
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* Says something in a conversation; busy: more will come. */
-static void tell(struct conversation *c, bool busy, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void tell(struct conversation *c, bool busy, const char *format, ...)
-{
-	va_list args;
-
-	pthread_mutex_lock(&c->lock);
-	va_start(args, format);
-	buf_vprintf(&c->text, format, args);
-	va_end(args);
-	c->busy = busy;
-	if (c->waiting && (c->text.n || !busy)) {
-		hand_over(c, c->waiting, c->waiting_size);
-		c->waiting = NULL;
-	}
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* ---- commands ---- */
 
 /* Puts the command behind those that were given before: 0, or -EBUSY: this conversation has one. */
 static int submit(struct committer *k, struct conversation *c, enum command command, fuse_req_t req,
 		  size_t size)
 {
 	struct order *o = calloc(1, sizeof(*o));
-	bool busy;
 
 	if (!o)
 		return -ENOMEM;
-	pthread_mutex_lock(&c->lock);
-	busy = c->busy;
-	c->refs += !busy;
-	c->busy = true;
-	pthread_mutex_unlock(&c->lock);
-	if (busy) {
+	if (!conversation_begin(c)) {
 		free(o);
 		return -EBUSY;
 	}
@@ -148,8 +58,7 @@ static int submit(struct committer *k, struct conversation *c, enum command comm
 		.asker = fuse_req_ctx(req)->pid,
 	};
 	pthread_mutex_lock(&k->lock);
-	*k->last = o;
-	k->last = &o->next;
+	STAILQ_INSERT_TAIL(&k->orders, o, next);
 	pthread_cond_signal(&k->some);
 	pthread_mutex_unlock(&k->lock);
 	return 0;
@@ -172,9 +81,8 @@ static enum command command_of(struct span text)
 	return (enum command)i;
 }
 
-void conversation_write(struct conversation *c, fuse_req_t req, struct span text)
+void committer_take(struct committer *k, struct conversation *c, fuse_req_t req, struct span text)
 {
-	struct committer *k = session_of(req)->committer;
 	enum command command;
 	size_t size = text.n;
 	int r;
@@ -194,8 +102,6 @@ void conversation_write(struct conversation *c, fuse_req_t req, struct span text
 		fuse_reply_write(req, size);
 	}
 }
-
-/* ---- the committer ---- */
 
 /* After a save for an unmount edits wait: for that, a thaw, or the death of the asker. */
 static void stay_frozen(struct committer *k, pid_t asker)
@@ -218,7 +124,7 @@ static void say_lines(struct conversation *c, struct span text)
 		const uint8_t *end = memchr(text.p, '\n', text.n);
 		size_t n = end ? (size_t)(end - text.p) : text.n;
 
-		tell(c, true, "say %.*s\n", (int)n, text.p);
+		conversation_tell(c, true, "say %.*s\n", (int)n, text.p);
 		text = span_skip(text, end ? n + 1 : n);
 	}
 }
@@ -228,16 +134,12 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 {
 	struct order *o = context;
 	uint64_t percent = all ? 100 * done / all : 100;
-	bool listens;
 
 	if (percent == o->percent)
 		return;
 	o->percent = percent;
-	pthread_mutex_lock(&o->talk->lock);
-	listens = o->talk->waiting != NULL;
-	pthread_mutex_unlock(&o->talk->lock);
-	if (listens)
-		tell(o->talk, true, "progress %llu\n", (unsigned long long)percent);
+	if (conversation_is_awaited(o->talk))
+		conversation_tell(o->talk, true, "progress %llu\n", (unsigned long long)percent);
 }
 
 /* Who unmounts hears once more what an earlier mount could not keep. */
@@ -263,13 +165,13 @@ static void save(struct committer *k, struct order *o)
 
 	options.progress = show_progress;
 	options.context = o;
-	session_collect(s);
+	collect_pages(s);
 	gate_close(&s->gate);
 	code = save_all(s->view, &options, &text, &r);
 	if (o->command == UNMOUNT && code == EXIT_FINE)
 		code = tell_lost_drafts(s->view, &text);
 	say_lines(o->talk, buf_span(&text));
-	tell(o->talk, false, "exit %d\n", code);
+	conversation_tell(o->talk, false, "exit %d\n", code);
 	if (o->command == COMMIT && r < 0)
 		fuse_reply_err(o->answer, -r);
 	else if (o->command == COMMIT)
@@ -299,11 +201,12 @@ static void discard(struct committer *k, struct order *o)
 	}
 	free(changed);
 	if (r < 0)
-		tell(o->talk, false, "say NOT discarded: %s\nexit %d\n", err.text,
-		     EXIT_SAVE_FAILED);
+		conversation_tell(o->talk, false, "say NOT discarded: %s\nexit %d\n", err.text,
+				  EXIT_SAVE_FAILED);
 	else
-		tell(o->talk, false, "say dropped the edits of %zu tensor%s\nexit %d\n", n,
-		     n == 1 ? "" : "s", EXIT_FINE);
+		conversation_tell(o->talk, false,
+				  "say dropped the edits of %zu tensor%s\nexit %d\n", n,
+				  n == 1 ? "" : "s", EXIT_FINE);
 }
 
 static void carry_out(struct committer *k, struct order *o)
@@ -322,11 +225,11 @@ static struct order *next_order(struct committer *k)
 {
 	struct order *o;
 
-	while (!k->first && !k->stopping)
+	while (STAILQ_EMPTY(&k->orders) && !k->stopping)
 		pthread_cond_wait(&k->some, &k->lock);
-	o = k->first;
-	if (o && !(k->first = o->next))
-		k->last = &k->first;
+	o = STAILQ_FIRST(&k->orders);
+	if (o)
+		STAILQ_REMOVE_HEAD(&k->orders, next);
 	return o;
 }
 
@@ -357,7 +260,7 @@ struct committer *committer_start(struct session *s)
 	if (!k)
 		return NULL;
 	k->session = s;
-	k->last = &k->first;
+	STAILQ_INIT(&k->orders);
 	k->thaw = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->some, NULL);

@@ -1,0 +1,248 @@
+#include "fs/fuse/mount.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+#include "fs/fuse/collect.h"
+#include "fs/fuse/committer.h"
+#include "fs/fuse/files.h"
+#include "fs/fuse/mountinfo.h"
+#include "fs/fuse/notify.h"
+#include "fs/fuse/ops.h"
+#include "fs/fuse/park.h"
+#include "fs/view/exit.h"
+#include "fs/view/log.h"
+#include "fs/view/saving.h"
+
+enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2 };
+
+/* Above 1 MiB libfuse 3.14 cannot; splicing loses at this size; for the threads see the header. */
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want |= conn->capable &
+		      (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS |
+		       FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC);
+	conn->want &=
+		~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
+			    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+			    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+	conn->max_write = REQUEST;
+	conn->max_readahead = REQUEST;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+}
+
+static const struct fuse_lowlevel_ops *all_ops(void)
+{
+	static struct fuse_lowlevel_ops ops = {.init = init};
+
+	ops_fill_folders(&ops);
+	ops_fill_files(&ops);
+	ops_fill_attributes(&ops);
+	ops_fill_tree(&ops);
+	return &ops;
+}
+
+/* A comma would end the name in the mount's options. */
+static int add_source(struct fuse_args *args, const char *model)
+{
+	cleanup_buf struct buf text = {0};
+
+	buf_add_str(&text, "-osubtype=weightfs,fsname=");
+	for (; *model; model++) {
+		if (*model == ',' || *model == '\\')
+			buf_add_u8(&text, '\\');
+		buf_add_u8(&text, (uint8_t)*model);
+	}
+	buf_add_u8(&text, 0);
+	return text.failed ? -ENOMEM : fuse_opt_add_arg(args, (const char *)text.p);
+}
+
+static struct fuse_session *new_fuse(struct session *s)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *fuse = NULL;
+	int r = fuse_opt_add_arg(&args, "weightfs");
+
+	if (r == 0)
+		r = add_source(&args, s->view->place->path);
+	if (r == 0 && s->options->allow_other)
+		r = fuse_opt_add_arg(&args, "-oallow_other,default_permissions");
+	if (r == 0 && !view_can_be_edited(s->view))
+		r = fuse_opt_add_arg(&args, "-oro");
+	if (r == 0 && s->options->debug)
+		r = fuse_opt_add_arg(&args, "-d");
+	if (r == 0)
+		fuse = fuse_session_new(&args, all_ops(), sizeof(struct fuse_lowlevel_ops), s);
+	fuse_opt_free_args(&args);
+	return fuse;
+}
+
+/* The kernel reads 128 KiB ahead; as root we can ask for more, which is the largest gain of all. */
+static void raise_readahead(const struct session *s)
+{
+	struct mount m = mount_find(s->mountpoint);
+	long kib = s->options->readahead ? s->options->readahead : READAHEAD_KIB;
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", m.major, m.minor);
+	f = m.found && kib > 0 ? fopen(path, "we") : NULL;
+	if (!f)
+		return;
+	fprintf(f, "%ld\n", kib);
+	fclose(f);
+}
+
+/* ---- signals ---- */
+
+/*
+ * Pages that are dirty in somebody's map come to us while we still serve; then the mount goes,
+ * or, where files are open, is detached, and what is valid is saved when the loop has ended.
+ */
+static void unmount_by_signal(struct session *s, int signal)
+{
+	struct error err = {""};
+
+	log_line("signal %d: saving and unmounting", signal);
+	collect_pages(s);
+	if (mount_undo(s->mountpoint, false, &err) == 0)
+		return;
+	log_line("%s: files are open; detached", err.text);
+	if (mount_undo(s->mountpoint, true, &err) < 0)
+		log_line("%s", err.text);
+	fuse_session_exit(s->fuse);
+	pthread_kill(s->main_thread, SIGUSR2); /* or it would wait for a request */
+}
+
+static void wake_up(int signal)
+{
+	(void)signal;
+}
+
+static sigset_t awaited(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1); /* our own: the session is over */
+	return set;
+}
+
+static void *signaller_main(void *context)
+{
+	struct session *s = context;
+	sigset_t set = awaited();
+	int signal;
+
+	prctl(PR_SET_NAME, "signaller");
+	while (sigwait(&set, &signal) == 0 && signal != SIGUSR1)
+		unmount_by_signal(s, signal);
+	return NULL;
+}
+
+/* ---- the life of a mount ---- */
+
+static int loop(struct session *s)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 0);
+	fuse_loop_cfg_set_max_threads(config, s->options->single ? 1 : WORKERS);
+	fuse_loop_cfg_set_idle_threads(config, WORKERS);
+	r = s->options->single ? fuse_session_loop(s->fuse) : fuse_session_loop_mt(s->fuse, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static void prepare_signals(void)
+{
+	struct sigaction wake = {.sa_handler = wake_up};
+	sigset_t set = awaited();
+
+	sigaction(SIGUSR2, &wake, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int serve(struct session *s, void (*ready)(void))
+{
+	pthread_t signaller;
+	int r;
+
+	prepare_signals();
+	s->main_thread = pthread_self();
+	s->notifier = notifier_start(s->fuse);
+	s->committer = committer_start(s);
+	r = s->notifier && s->committer ? pthread_create(&signaller, NULL, signaller_main, s) : -1;
+	if (r) {
+		log_line("cannot start threads");
+		return EXIT_NOT_MOUNTABLE;
+	}
+	raise_readahead(s);
+	ready();
+	r = loop(s);
+	if (r < 0)
+		log_line("the connection to the kernel broke: %s", strerror(-r));
+	pthread_kill(signaller, SIGUSR1);
+	pthread_join(signaller, NULL);
+	committer_stop(s->committer);
+	notifier_stop(s->notifier);
+	edit_give_up(s);
+	files_close_all(s);
+	return EXIT_FINE;
+}
+
+static int run(struct session *s, void (*ready)(void))
+{
+	int code;
+
+	s->fuse = new_fuse(s);
+	if (!s->fuse || fuse_session_mount(s->fuse, s->mountpoint) < 0) {
+		log_line("cannot mount at %s", s->mountpoint);
+		return EXIT_NOT_MOUNTABLE;
+	}
+	code = serve(s, ready);
+	fuse_session_unmount(s->fuse);
+	fuse_session_destroy(s->fuse);
+	return code;
+}
+
+/* Nobody can look into the view any more. */
+static int save_the_rest(struct session *s)
+{
+	struct commit_options options = session_commit_options(s);
+	cleanup_buf struct buf text = {0};
+	struct branch *b;
+	int code, error;
+
+	s->view->over = true;
+	view_drop_drafts(s->view);
+	code = (int)save_all(s->view, &options, &text, &error);
+	for (size_t i = 0; (b = view_next_branch(s->view, &i));)
+		edits_finish(b->model);
+	return code;
+}
+
+int mount_serve(struct view *v, const char *mountpoint, const struct mount_options *options,
+		void (*ready)(void))
+{
+	struct session s = {.options = options, .view = v, .mountpoint = mountpoint};
+	int code;
+
+	session_init(&s);
+	code = run(&s, ready);
+	if (code == EXIT_FINE)
+		code = save_the_rest(&s);
+	session_release(&s);
+	return code;
+}

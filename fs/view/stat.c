@@ -1,0 +1,118 @@
+#include "fs/view/stat.h"
+
+#include "codec/content/content.h"
+#include "fs/view/members.h"
+#include "fs/view/sizes.h"
+#include "fs/view/text.h"
+
+static struct timespec from_nanoseconds(int64_t ns)
+{
+	return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
+{
+	const struct tensor *t = &m->tensors[n->object];
+
+	st->st_size = (off_t)content_size(m, t);
+	if (content_mtime(m, t, &st->st_mtim))
+		return;
+	pthread_rwlock_rdlock(&m->layout);
+	if (!t->slices && !t->damage)
+		st->st_mtim = from_nanoseconds(m->shards[t->base.shard].id.mtime);
+	pthread_rwlock_unlock(&m->layout);
+}
+
+/* A commit puts another base there. */
+static void stat_base(struct model *m, struct stat *st)
+{
+	pthread_rwlock_rdlock(&m->layout);
+	if (m->n_base)
+		st->st_mtim = from_nanoseconds(m->base[0].id.mtime);
+	pthread_rwlock_unlock(&m->layout);
+}
+
+static void stat_file(struct view *v, node_id id, const struct node *n, struct stat *st)
+{
+	const struct kind *k = kinds[n->kind];
+	struct branch *b = view_branch(v, n);
+	struct stat real;
+	uint64_t draft;
+
+	if (k->of != THING_VIEW)
+		stat_base(b->model, st);
+	if (k->of == THING_TENSOR)
+		stat_tensor(n, b->model, st);
+	if (k->render && text_draft_size(v, id, &draft))
+		st->st_size = (off_t)draft;
+	else if (k->render)
+		st->st_size = (off_t)(view_text_size(v, id, n) +
+				      (k->tail ? tensor_size(view_tensor(v, n)) : 0));
+	if (k->of == THING_FILE &&
+	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0) {
+		st->st_size = real.st_size;
+		st->st_mtim = real.st_mtim;
+	}
+}
+
+/* As lstat(2) has it: the length of what readlink(2) says. */
+static void stat_link(struct view *v, node_id id, struct stat *st)
+{
+	cleanup_buf struct buf target = {0};
+
+	tree_link_path(v->tree, id, &target);
+	st->st_size = (off_t)target.n;
+}
+
+bool view_is_editable(const struct view *v, const struct node *n)
+{
+	struct showing s = {v, view_branch(v, n), n->object};
+	const struct kind *k = kinds[n->kind];
+
+	if (k->editable)
+		return k->editable(&s, NULL) == 0;
+	return k->of == THING_TENSOR && !k->render &&
+	       content_editable(s.branch->model, &s.branch->model->tensors[n->object], NULL) == 0;
+}
+
+/* Who may write: the control file its owner, a tensor that can be edited whom the umask lets. */
+static mode_t mode_of(const struct view *v, const struct node *n)
+{
+	const struct branch *b = view_branch(v, n);
+
+	if (n->type == NODE_FOLDER)
+		return S_IFDIR | (0777 & ~v->umask);
+	if (n->type == NODE_LINK)
+		return S_IFLNK | 0777;
+	if (kinds[n->kind] == &kind_control)
+		return S_IFREG | 0600;
+	if (b && b->model->edits && view_is_editable(v, n))
+		return S_IFREG | (0666 & ~v->umask);
+	return S_IFREG | (0444 & ~v->umask);
+}
+
+bool view_stat(struct view *v, node_id id, struct stat *ret)
+{
+	struct node n;
+
+	if (!tree_get(v->tree, id, &n))
+		return false;
+	*ret = (struct stat){
+		.st_ino = id,
+		.st_mode = mode_of(v, &n),
+		.st_nlink = n.type == NODE_FOLDER ? 2 : 1,
+		.st_uid = v->uid,
+		.st_gid = v->gid,
+		.st_blksize = 4096,
+		.st_mtim = v->mounted,
+	};
+	if (n.type == NODE_FOLDER && n.kind == FOLDER_MEMBER)
+		ret->st_mtim = from_nanoseconds(members_mtime(v->members, &n));
+	if (n.type == NODE_FILE)
+		stat_file(v, id, &n, ret);
+	if (n.type == NODE_LINK)
+		stat_link(v, id, ret);
+	ret->st_atim = ret->st_ctim = ret->st_mtim;
+	ret->st_blocks = (ret->st_size + 511) / 512;
+	return true;
+}
