@@ -39,20 +39,24 @@ void file_release(struct file *f);
 int file_unchanged(int fd, const struct file_id *id, const char *name, struct error *err);
 
 /*
- * Removes a name if it is that inode's. 0 as well if it is not, or is not there. An error that goes
- * away when it is tried again is none.
+ * Removes the name if it still leads to the file of that inode. 0 as well where it leads to another
+ * file, or is not there. Tries a second time before it reports an error: -errno of that.
  */
 int file_unlink_inode(int dirfd, const char *name, uint64_t inode);
 /* n bytes at offset, or -EIO if the file ends before, or what pread says. */
 int read_at(int fd, void *to, size_t n, uint64_t offset);
 /* n bytes at offset, all of them, or -errno (with some written). */
 int write_at(int fd, const void *from, size_t n, uint64_t offset);
-/* True if the file begins so, or ends before it could: it was being written. Follows no link. */
+/*
+ * True if the file begins with magic, or is so short that it holds only a part of magic: whoever
+ * was writing it was killed. Follows no link.
+ */
 bool file_begins(int dirfd, const char *name, struct span magic);
 /*
- * fsync. What one that failed did not write the next one does not try again, for the kernel holds
- * it for written: *adrift is set then, and next time all of the file is written again first. Nobody
- * else writes to it meanwhile.
+ * fsync. A failed fsync loses the dirty pages: the kernel marks them clean and never writes them.
+ * So file_sync() sets *adrift when fsync fails, and the next file_sync() with *adrift set first
+ * rewrites the whole file from the page cache. The caller sees to it that nobody else writes to the
+ * file meanwhile.
  */
 int file_sync(int fd, _Atomic bool *adrift);
 /* fsync of the folder that dirfd names, or of the folder `path` below it (NULL: itself). */
