@@ -33,7 +33,8 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Writes "CONTEXT: what err says". For who knows the file, about one who knows the offset. */
+/* Writes "CONTEXT: what err says". For a caller that knows the file, where the callee knew the
+ * offset. */
 int error_prefix(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -50,7 +51,7 @@ int error_errno(struct error *err, const char *format, ...) __attribute__((forma
  */
 const char *quote_into(struct span text, char *out, size_t size);
 
-/* The same into a buffer that lives to the end of the enclosing block. */
+/* quote_into() a buffer that lives to the end of the enclosing block. */
 #define quote(text) quote_into((text), (char[320]){0}, 320)
 
 #endif

@@ -61,7 +61,7 @@ void json_unescape(struct span text, struct buf *out);
  * UTF-8 become U+FFFD.
  */
 void json_add_string(struct buf *out, struct span utf8);
-/* The same for people: what is above ASCII stays as it is. */
+/* A string with its quotes, for people: as json_add_string(), but beyond ASCII it is UTF-8. */
 void json_add_text(struct buf *out, struct span utf8);
 
 #endif

@@ -30,7 +30,7 @@ struct pb_field {
 int pb_next(struct span *message, struct pb_field *ret);
 
 /*
- * The same for the next field `number` of type PB_BYTES, past whatever stands before it: 1 and
+ * Takes fields off the front of message up to the next field `number` of type PB_BYTES: 1 and
  * its content, 0 if there is no more, -EBADMSG with message at the field that is bad.
  */
 int pb_next_bytes(struct span *message, uint32_t number, struct span *ret);

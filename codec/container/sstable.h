@@ -39,7 +39,7 @@ struct sstable_reader {
 int sstable_open(struct sstable_reader *r, struct span file, struct error *err);
 /*
  * 1 and the next entry, 0 at the end, or -EBADMSG: a checksum, a bound, or keys that do not
- * ascend. ret_key lives until the next call, ret_value likewise.
+ * ascend. What ret_key and ret_value point to lives until the next call.
  */
 int sstable_next(struct sstable_reader *r, struct span *ret_key, struct span *ret_value,
 		 struct error *err);

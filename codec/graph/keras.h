@@ -34,7 +34,10 @@ int keras_name(struct span metadata, struct buf *out);
  * root has none; -EBADMSG if they are no message.
  */
 int keras_root_metadata(struct span file, struct span *ret, struct error *err);
-/* The same in a SavedObjectGraph of TensorFlow 2.0 to 2.4; 0 if the root is no Keras object. */
+/*
+ * The metadata of the root in a SavedObjectGraph of TensorFlow 2.0 to 2.4: 1, with a span of them;
+ * 0 if the root is no Keras object; -EBADMSG if the bytes are no message.
+ */
 int keras_root_metadata_old(struct span object_graph, struct span *ret, struct error *err);
 
 /* What the metadata of the root says; what it does not say is empty. A zeroed one is empty. */
@@ -57,7 +60,7 @@ void keras_release(struct keras_texts *texts);
 #define cleanup_keras __attribute__((cleanup(keras_release)))
 
 /*
- * The same architecture, {"class_name", "config"}, from what Keras put into a checkpoint for each
+ * Adds an architecture, {"class_name", "config"}, made of what Keras put into a checkpoint for each
  * layer and model (the attribute OBJECT_CONFIG_JSON, up to TensorFlow 2.0 or so): 1; 0 if the
  * object is no model with layers; -EBADMSG if it is no JSON; -ENOMEM.
  */

@@ -34,7 +34,7 @@ struct graph_visitor {
 /* 0, what the visitor returned, or -EBADMSG: not a graph. */
 int object_graph_walk(struct span graph, const struct graph_visitor *v, struct error *err);
 
-/* The same in memory. */
+/* A node of a graph that object_graph_read() has put into memory. */
 struct graph_node {
 	uint32_t first, n; /* its edges */
 	struct span key;   /* of its VARIABLE_VALUE: a variable; p is NULL for other nodes */

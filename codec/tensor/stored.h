@@ -24,8 +24,8 @@ int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_
 		    bool big_endian, uint32_t *ret, struct error *err);
 
 /*
- * The same, and -EIO if the result is not the one in the index: "checksum mismatch: stored X,
- * calculated Y".
+ * Computes the checksum as stored_checksum() does and compares it with extent->crc. -EIO:
+ * "checksum mismatch: stored X, calculated Y"; and the errors of stored_checksum().
  */
 int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
 		  bool big_endian, struct error *err);
@@ -36,7 +36,10 @@ struct stored_watch {
 	void *context;
 };
 
-/* The same; watch, which may be NULL, is told all of them before the verdict is known. */
+/*
+ * stored_verify(), which hands all bytes that it reads to watch (NULL: to nobody). They are handed
+ * over before it is known whether the checksum is right.
+ */
 int stored_verify_watched(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
 			  bool big_endian, const struct stored_watch *watch, struct error *err);
 

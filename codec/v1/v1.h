@@ -79,7 +79,7 @@ int v1_next_block(struct v1_table *t, struct error *err);
  * value lives until the next call.
  */
 int v1_find_here(struct v1_table *t, struct span key, struct span *ret, struct error *err);
-/* The same, going on to the block that has the key. */
+/* As v1_find_here(), but goes on to the block that has the key. */
 int v1_find(struct v1_table *t, struct span key, struct span *ret, struct error *err);
 /* Reads what is left of the block at hand, for its faults alone. */
 int v1_drain(struct v1_table *t, struct error *err);
