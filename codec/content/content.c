@@ -1,6 +1,7 @@
 /* Opening, closing and looking at tensors; what a commit does with their edits. */
 #include "codec/content/content_state.h"
 
+#include "codec/content/base.h"
 #include "codec/work/edits.h"
 #include "codec/content/verify.h"
 
@@ -107,14 +108,14 @@ int content_replaceable(const struct model *m, const struct tensor *t, struct er
 
 static int look_at_base(struct content *c, struct error *err)
 {
-	bool decodes = content_decodes(c);
+	bool decodes = base_decodes(c);
 	int r;
 
 	if (decodes)
 		content_lock_for_edit(c);
 	else
 		content_lock(c);
-	r = decodes ? content_decode(c, err) : content_check_base(c, err);
+	r = decodes ? base_decode(c, err) : base_check(c, err);
 	content_unlock(c);
 	return r;
 }
@@ -149,7 +150,7 @@ int content_verify(struct content *c, struct error *err)
 	bool needed;
 	int r = 0;
 
-	if (!c->model->verify || content_decodes(c))
+	if (!c->model->verify || base_decodes(c))
 		return 0;
 	pthread_mutex_lock(&c->model->contents);
 	needed = !t->verified;

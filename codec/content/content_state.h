@@ -15,12 +15,6 @@ void content_lock_for_edit(struct content *c);
 unsigned content_writers(struct content *c);
 /* -EINVAL, and what the draft lacks. */
 int content_incomplete(const struct content *c, struct error *err);
-/* Everything that a read will need is there and mapped. The content is locked. */
-int content_check_base(struct content *c, struct error *err);
-/* True if that is made by the format, in memory, once: by content_decode(). */
-bool content_decodes(const struct content *c);
-/* The content is locked for an edit. -EIO, -ESTALE. */
-int content_decode(struct content *c, struct error *err);
 /*
  * What shows through the holes of a region (the draft or the overlay), copied; more will be
  * asked. The content is locked for an edit.

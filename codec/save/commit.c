@@ -10,9 +10,11 @@
 #include "codec/save/intent.h"
 #include "codec/save/output.h"
 #include "codec/save/rebase.h"
+#include "codec/save/settle.h"
 #include "codec/work/region.h"
 #include "codec/save/stage.h"
 #include "codec/save/steps.h"
+#include "codec/work/work.h"
 
 /* Names of the stage that nothing mentions yet, from the work folder to the model. */
 static int make_names(struct stage *s, struct error *err)
@@ -120,7 +122,7 @@ static void give_back(struct edits *e, uint64_t end)
 /* A commit that did not come about leaves nothing behind; or the journal says what. */
 static void clear_stage(struct edits *e, const struct stage *s)
 {
-	intent_sweep_staged(e->stagefd);
+	work_sweep_staged(e->stagefd);
 	if (intent_sweep_names(e->model, s->names, s->n_names))
 		(void)intent_append_abort(&e->journal, true, NULL);
 }
@@ -135,7 +137,7 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 
 	stage_init(&s, m, e->stagefd);
 	s.options = options;
-	intent_sweep_staged(e->stagefd);
+	work_sweep_staged(e->stagefd);
 	r = options->backup ? backup_model(m, err) : 0;
 	if (r == 0)
 		r = m->format->save(m, &s, err);
@@ -163,7 +165,7 @@ static unsigned count_edited(struct model *m)
 }
 
 /* What is in the model now is no edit any more. */
-static int settle(struct model *m, struct error *err)
+static int take_up(struct model *m, struct error *err)
 {
 	int r = model_rebase(m, err);
 
@@ -174,7 +176,7 @@ static int settle(struct model *m, struct error *err)
 	}
 	m->read_only = 0;
 	m->edits->unsaved = false;
-	edits_restart(m);
+	settle_after_commit(m);
 	return 0;
 }
 
@@ -214,7 +216,7 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	int r;
 
 	if (!ret->tensors && !(options->always && m->n_tensors)) {
-		edits_tidy(m);
+		settle_tidy(m);
 		return 0;
 	}
 	r = model_check_base(m, err);
@@ -223,12 +225,12 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	if (r == 0)
 		r = commit_edits(m->edits, options, ret, err);
 	if (r == 0)
-		r = settle(m, err);
+		r = take_up(m, err);
 	if (r == 0)
 		note_missing(m, shards_before, ret);
 	ret->rewritten = r == 0;
 	if (r < 0 && !ret->tensors && !m->read_only)
-		edits_tidy(m); /* it was made for this alone */
+		settle_tidy(m); /* it was made for this alone */
 	return r;
 }
 
@@ -239,7 +241,7 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 	int r = 0;
 
 	if (m->edits && m->edits->unsettled)
-		r = settle(m, err);
+		r = take_up(m, err);
 	if (r < 0)
 		return r;
 	if (m->read_only)

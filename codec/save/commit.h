@@ -8,7 +8,7 @@
  *	end	old files go, the journal goes last
  *
  * Killed at any instant before the intent, the model is as it was and the edits are in the work
- * folder; behind it, the next mount carries the rest out (edits_recover()).
+ * folder; behind it, the next mount carries the rest out (recover_edits()).
  */
 #ifndef CODEC_SAVE_COMMIT_H
 #define CODEC_SAVE_COMMIT_H

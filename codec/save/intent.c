@@ -1,11 +1,11 @@
 #include "codec/save/intent.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "codec/bundle/bundle.h"
 #include "codec/base/folder.h"
 #include "codec/container/pbwire.h"
+#include "codec/work/work.h"
 
 int intent_append_stage(struct journal *j, const struct stage *s, struct error *err)
 {
@@ -113,17 +113,6 @@ static char *take_name(const struct model *m, ProtobufCBinaryData name)
 									: NULL;
 }
 
-/* stage.N, and nothing that leads elsewhere. */
-static bool is_staged(struct span name)
-{
-	if (!span_starts(name, span_str("stage.")) || name.n < 7 || name.n > 20)
-		return false;
-	for (size_t i = 6; i < name.n; i++)
-		if (name.p[i] < '0' || name.p[i] > '9')
-			return false;
-	return true;
-}
-
 static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 {
 	cleanup_free char *name = take_name(s->model, from->name);
@@ -133,9 +122,10 @@ static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 	int r;
 
 	if (!name || from->kind > WEIGHTFS__INTENT__STEP__KIND__REMOVE ||
-	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !is_staged(staged)))
+	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !work_is_staged(staged)))
 		return -EBADMSG;
-	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"", staged.n < 24 ? staged.n : 0);
+	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"",
+	       staged.n < STAGE_NAME ? staged.n : 0);
 	r = stage_place(s, name, &f);
 	if (r < 0)
 		return r;
@@ -195,21 +185,4 @@ bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
 			      (i + 1 < stage->n_names || sync_names(m, name));
 	}
 	return all;
-}
-
-void intent_sweep_staged(int workfd)
-{
-	int fd = openat(workfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (is_staged(span_str(entry->d_name)))
-			(void)unlinkat(workfd, entry->d_name, 0);
-	(void)unlinkat(workfd, STAGE_NEW, 0);
-	folder_remove(workfd, STAGE_NEW);
-	if (dir)
-		closedir(dir);
-	else
-		close_pointer(&fd);
 }

@@ -26,7 +26,5 @@ int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error 
 bool intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n);
 /* Likewise those of a record. */
 bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage);
-/* Removes what a stage made in the work folder. */
-void intent_sweep_staged(int workfd);
 
 #endif

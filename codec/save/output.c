@@ -179,6 +179,6 @@ int output_write(struct model *m, struct error *err)
 	stage_init(&s, m, m->edits->stagefd);
 	r = m->is_folder ? write_folder(m, &s, err) : write_checkpoint(m, &s, err);
 	stage_release(&s);
-	intent_sweep_staged(m->edits->stagefd);
+	work_sweep_staged(m->edits->stagefd);
 	return r;
 }

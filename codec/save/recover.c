@@ -1,4 +1,6 @@
 /* What follows from the journal that an earlier mount left behind. */
+#include "codec/save/recover.h"
+
 #include <fcntl.h>
 
 #include "codec/content/content.h"
@@ -49,7 +51,7 @@ static int sweep(struct replay *p)
 	Weightfs__Stage *stage;
 	int r = 0;
 
-	intent_sweep_staged(p->edits->stagefd);
+	work_sweep_staged(p->edits->stagefd);
 	if (!p->stage.n)
 		return 0;
 	stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
@@ -184,7 +186,7 @@ static int open_work(struct model *m, struct error *err)
 	return 1;
 }
 
-int edits_recover(struct model *m, struct recovery *ret, struct error *err)
+int recover_edits(struct model *m, struct recovery *ret, struct error *err)
 {
 	struct recovery found = {0};
 	struct replay p;
@@ -221,7 +223,7 @@ static int give_up_commit(struct replay *p, struct recovery *found)
 	return p->foreign ? 0 : sweep(p);
 }
 
-int edits_discard(struct model *m, struct recovery *ret, struct error *err)
+int recover_discard(struct model *m, struct recovery *ret, struct error *err)
 {
 	struct replay p;
 	int r = open_work(m, err);
@@ -244,7 +246,7 @@ int edits_discard(struct model *m, struct recovery *ret, struct error *err)
 	return edits_remove(m, err);
 }
 
-int edits_inspect(struct model *m, struct summary *ret, struct error *err)
+int recover_inspect(struct model *m, struct summary *ret, struct error *err)
 {
 	struct summary found = {0};
 	struct replay p;

@@ -16,10 +16,7 @@
 #define CODEC_SAVE_STAGE_H
 
 #include "codec/save/commit.h"
-#include "codec/model/model.h"
-
-/* In the work folder too: a file or a folder that a save makes whole before it shows it. */
-#define STAGE_NEW "stage.new"
+#include "codec/work/work.h"
 
 enum step_kind {
 	STEP_REPLACE, /* file `name` gives way to `staged`; a look at what came out */
@@ -49,7 +46,7 @@ struct stage_name {
 
 /* A file of the stage. */
 struct staged {
-	char name[24]; /* in the work folder */
+	char name[STAGE_NAME]; /* in the work folder */
 	uint64_t inode;
 	int fd; /* open for reading and writing, of a file that was made here; or -1 */
 };

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "codec/content/content.h"
-#include "codec/save/intent.h"
 #include "codec/work/lock.h"
 #include "codec/container/pbwire.h"
 #include "codec/work/work.h"
@@ -14,19 +12,6 @@ enum {
 	LOCK_WAIT = 1500, /* milliseconds */
 	LOCK_PAUSE = 20,
 };
-
-int edits_init_unlocked(struct model *m)
-{
-	struct edits *e = calloc(1, sizeof(*e));
-
-	if (!e)
-		return -ENOMEM;
-	*e = (struct edits){
-		.model = m, .workfd = -1, .stagefd = -1, .next_region = 1, .lockfd = -1};
-	pthread_mutex_init(&e->lock, NULL);
-	m->edits = e;
-	return 0;
-}
 
 /* The original is not even locked if saves go elsewhere: what must be ours is the work folder. */
 static int lock_work(struct model *m, struct error *err)
@@ -44,14 +29,11 @@ static int lock_any(struct model *m, struct error *err)
 	return m->output ? lock_work(m, err) : lock_model(m, err);
 }
 
-int edits_init(struct model *m, struct error *err)
+/* A daemon that was unmounted a moment ago may be saving still. */
+static int lock_patiently(struct model *m, struct error *err)
 {
-	int fd, r = edits_init_unlocked(m);
+	int fd = lock_any(m, err);
 
-	if (r < 0 || !m->n_base)
-		return r;
-	fd = lock_any(m, err);
-	/* A daemon that was unmounted a moment ago may be saving still. */
 	for (unsigned waited = 0; fd == -EBUSY && waited < LOCK_WAIT; waited += LOCK_PAUSE) {
 		usleep(LOCK_PAUSE * 1000);
 		fd = lock_any(m, err);
@@ -61,13 +43,18 @@ int edits_init(struct model *m, struct error *err)
 	return fd < 0 ? fd : 0;
 }
 
-int edits_init_late(struct model *m)
+int edits_open(struct model *m, enum edits_mode mode, struct error *err)
 {
-	int r = edits_init_unlocked(m);
+	struct edits *e = calloc(1, sizeof(*e));
 
-	if (r == 0)
-		m->edits->late = m->n_base > 0;
-	return r;
+	if (!e)
+		return -ENOMEM;
+	*e = (struct edits){
+		.model = m, .workfd = -1, .stagefd = -1, .next_region = 1, .lockfd = -1};
+	pthread_mutex_init(&e->lock, NULL);
+	m->edits = e;
+	e->late = mode == EDITS_LOCK_LATER && m->n_base;
+	return mode == EDITS_LOCK && m->n_base ? lock_patiently(m, err) : 0;
 }
 
 /* The edits that somebody left behind meanwhile are not in what was loaded. */
@@ -124,16 +111,6 @@ bool edits_unsaved(const struct model *m)
 bool edits_saving(const struct model *m)
 {
 	return m->edits && m->edits->saving;
-}
-
-void edits_finish(struct model *m)
-{
-	if (!m->output || !m->edits)
-		return;
-	if (m->edits->unsaved)
-		edits_tidy(m);
-	else
-		(void)edits_remove(m, NULL);
 }
 
 struct edits *edits_free(struct edits *e)
@@ -203,15 +180,6 @@ int edits_remove(struct model *m, struct error *err)
 	r = forget(e, err);
 	pthread_mutex_unlock(&e->lock);
 	return r;
-}
-
-void edits_tidy(struct model *m)
-{
-	for (size_t i = 0; i < m->n_tensors; i++)
-		if (content_holds(m, &m->tensors[i]))
-			return;
-	if (!scratch_any(m->edits) && edits_remove(m, NULL) == 0)
-		m->edits->unsaved = false;
 }
 
 int edits_append(struct edits *e, const Weightfs__Record *record, struct error *err)
@@ -496,14 +464,6 @@ int edits_sync(struct model *m, struct error *err)
 
 /* ---- after a commit ---- */
 
-static bool has_drafts(struct model *m)
-{
-	for (size_t i = 0; i < m->n_tensors; i++)
-		if (content_holds(m, &m->tensors[i]) & CONTENT_DRAFT)
-			return true;
-	return false;
-}
-
 /* A new journal takes the place of the old one in one step. */
 static int replace_journal(struct edits *e, struct error *err)
 {
@@ -539,26 +499,16 @@ static int renew(struct edits *e, struct error *err)
 	return r;
 }
 
-/* What the old journal says is done; nothing may be added to it. */
-static bool restart(struct edits *e, bool drafts)
+bool edits_renew(struct edits *e, bool drafts)
 {
 	bool renewed;
 
 	pthread_mutex_lock(&e->lock);
 	renewed = (drafts || e->scratch) && e->workfd >= 0 && renew(e, NULL) == 0;
 	if (renewed)
-		intent_sweep_staged(e->stagefd);
+		work_sweep_staged(e->stagefd);
 	else
 		stop(e);
 	pthread_mutex_unlock(&e->lock);
 	return renewed;
-}
-
-void edits_restart(struct model *m)
-{
-	bool drafts = has_drafts(m), renewed = restart(m->edits, drafts);
-
-	for (size_t i = 0; drafts && i < m->n_tensors; i++)
-		content_move_draft(m, &m->tensors[i], renewed);
-	edits_tidy(m); /* they may have been closed meanwhile */
 }

@@ -3,7 +3,8 @@
  * files (architecture.md, "Edits are a journal").
  *
  * The work folder is made by the first edit and goes with the commit. What it holds plus the
- * model on disk is the state; after a kill the next mount finds it by edits_recover().
+ * model on disk is the state; after a kill the next mount takes it up
+ * (codec/save/recover.h).
  *
  * Everything here may be called by several threads.
  */
@@ -13,59 +14,28 @@
 #include "codec/model/model.h"
 #include "codec/work/region.h"
 
+/* When edits_open() locks the model: one process a model may write. */
+enum edits_mode {
+	EDITS_LOCK, /* now; it waits a second or so for who has the lock */
+	/*
+	 * With the first edit, for a model of which there may be many. Only where there is no work
+	 * folder: an earlier mount has left nothing behind.
+	 */
+	EDITS_LOCK_LATER,
+	EDITS_LOOK, /* never: for recover_inspect() (codec/save/recover.h) */
+};
+
 /*
- * Locks the model for editing; nothing is made on disk. Waits a second or so for who has it. Errors
- * of lock_model().
+ * The model can be edited from now on; nothing is made on disk. Errors of lock_model()
+ * (codec/work/lock.h). m->edits goes with the model, whatever is returned.
  */
-int edits_init(struct model *m, struct error *err);
-/*
- * The same, but the lock comes with the first edit: for a model of which there may be many. Only
- * where there is no work folder: nothing was left behind.
- */
-int edits_init_late(struct model *m);
+int edits_open(struct model *m, enum edits_mode mode, struct error *err);
 /*
  * Who is about to edit sees to it that the model is locked. -EBUSY: somebody else has it. -ESTALE:
  * it was replaced, or edited by somebody else, since it was loaded.
  */
 int edits_claim(struct model *m, struct error *err);
 struct edits *edits_free(struct edits *e);
-
-/* What edits_recover() found. */
-struct recovery {
-	unsigned tensors; /* with edits, after the recovery */
-	unsigned dropped; /* drafts that no program was left to complete */
-	bool lost;	  /* edits that were not on stable storage in a power cut */
-	bool finished;	  /* a commit that was decided was carried through: the model on
-			   * disk is another one, and is to be loaded again */
-};
-
-/*
- * Takes up what an earlier mount left in the work folder, if anything: carries a decided commit
- * through, or makes the edits pending again.
- *
- * -ESTALE: edits for another state of the model. -ENOTSUP: written by another version.
- * -EACCES: the folder is another user's. -EBADMSG: damaged. err tells what to do.
- */
-int edits_recover(struct model *m, struct recovery *ret, struct error *err);
-/*
- * Drops the edits that an earlier mount left behind; a commit that was decided is carried through
- * first, if that is possible. -ENOTSUP: written by another version.
- */
-int edits_discard(struct model *m, struct recovery *ret, struct error *err);
-
-/* What the work folder holds. */
-struct summary {
-	bool decided; /* a commit: the next mount carries it through */
-	bool foreign; /* edits for another state of the model */
-	unsigned drafts;
-};
-
-/*
- * Looks at what an earlier mount left behind and changes nothing on disk; the edits are in the
- * model's contents then (content_edited()). For a model of edits_init_unlocked().
- */
-int edits_inspect(struct model *m, struct summary *ret, struct error *err);
-int edits_init_unlocked(struct model *m);
 
 /* True if the model has a work folder with a journal, whatever is in it. Changes nothing. */
 bool edits_exist(const struct model *m);
@@ -115,8 +85,6 @@ void edits_touch(struct model *m);
 bool edits_unsaved(const struct model *m);
 /* True while a commit is under way: the files on disk may be newer than what the model says. */
 bool edits_saving(const struct model *m);
-/* The mount ends: edits that were saved elsewhere (codec/save/output.h) are not needed any more. */
-void edits_finish(struct model *m);
 
 /* Makes the edits so far durable (data, then a record, then the journal). */
 int edits_sync(struct model *m, struct error *err);
@@ -125,13 +93,5 @@ int edits_sync(struct model *m, struct error *err);
  * show is theirs to forget. Below 0: the journal is there still, and nothing has changed.
  */
 int edits_remove(struct model *m, struct error *err);
-/* Does so if no content has a region: what was edited was dropped. Nobody edits meanwhile. */
-void edits_tidy(struct model *m);
-/*
- * After a commit: removes the work folder; or, where drafts are open,
- * begins a new journal for the model as it is now, with the drafts in a new data file. Drafts for
- * which there is no room are given up. Nobody edits meanwhile.
- */
-void edits_restart(struct model *m);
 
 #endif

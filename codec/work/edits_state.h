@@ -25,6 +25,12 @@ struct edits {
 
 /* Makes the journal durable: its records, its name, and that of the work folder. */
 int edits_place(struct edits *e, struct error *err);
+/*
+ * A commit is done with the old journal: nothing may be added to it. Where there are drafts, a new
+ * journal begins for the model as it is now, with an empty data file of the next number: true.
+ * Else, or where that fails, the work folder is removed.
+ */
+bool edits_renew(struct edits *e, bool drafts);
 /* Adds a record. The lock is held. */
 int edits_append(struct edits *e, const Weightfs__Record *record, struct error *err);
 /* What has that number in the journal is not used any more. Likewise. */

@@ -7,7 +7,6 @@
 #include "codec/work/data_file.h"
 #include "codec/base/folder.h"
 #include "codec/work/journal.h"
-#include "codec/save/stage.h"
 
 struct boot_id boot_id(void)
 {
@@ -132,12 +131,19 @@ int work_sync(const struct model *m, struct error *err)
 }
 
 /* NAME.N */
-static bool is_numbered(const char *name, const char *start)
+static bool is_numbered(struct span name, const char *start)
 {
-	size_t n = strlen(start);
+	if (!span_starts(name, span_str(start)) || name.n == strlen(start))
+		return false;
+	for (size_t i = strlen(start); i < name.n; i++)
+		if (name.p[i] < '0' || name.p[i] > '9')
+			return false;
+	return true;
+}
 
-	return strncmp(name, start, n) == 0 && name[n] &&
-	       strspn(name + n, "0123456789") == strlen(name + n);
+bool work_is_staged(struct span name)
+{
+	return is_numbered(name, "stage.") && name.n < STAGE_NAME;
 }
 
 /*
@@ -146,12 +152,12 @@ static bool is_numbered(const char *name, const char *start)
  */
 static bool is_ours(int folderfd, const char *name, bool chosen)
 {
-	if (is_numbered(name, "data."))
+	if (is_numbered(span_str(name), "data."))
 		return !chosen || file_begins(folderfd, name, data_file_magic);
 	if (strcmp(name, "journal.new") == 0)
 		return !chosen || file_begins(folderfd, name, journal_magic);
 	return strcmp(name, "stage.draft") == 0 ||
-	       (!chosen && (is_numbered(name, "stage.") || strcmp(name, STAGE_NEW) == 0 ||
+	       (!chosen && (work_is_staged(span_str(name)) || strcmp(name, STAGE_NEW) == 0 ||
 			    strcmp(name, elsewhere) == 0));
 }
 
@@ -213,6 +219,23 @@ void work_sweep(const struct model *m, int workfd)
 {
 	if (is_missing(workfd, "journal") && is_missing(workfd, elsewhere))
 		work_remove(m, workfd, -1);
+}
+
+void work_sweep_staged(int stagefd)
+{
+	int fd = openat(stagefd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (work_is_staged(span_str(entry->d_name)))
+			(void)unlinkat(stagefd, entry->d_name, 0);
+	(void)unlinkat(stagefd, STAGE_NEW, 0);
+	folder_remove(stagefd, STAGE_NEW);
+	if (dir)
+		closedir(dir);
+	else
+		close_pointer(&fd);
 }
 
 void work_remove(const struct model *m, int workfd, int stagefd)

@@ -16,6 +16,16 @@ struct boot_id {
 
 struct boot_id boot_id(void);
 
+/* A file or a folder that a save makes whole, in the folder where it stages, before it shows it. */
+#define STAGE_NEW "stage.new"
+/* Bytes of the name of any other file that a save makes there: stage.N, and the NUL behind it. */
+enum { STAGE_NAME = 21 };
+
+/* True if it is stage.N, which leads nowhere else. */
+bool work_is_staged(struct span name);
+/* Removes stage.N and stage.new. */
+void work_sweep_staged(int stagefd);
+
 /* Makes the folder, or takes an empty one over. A descriptor, or -errno (-EACCES: not ours). */
 int work_create(struct model *m, struct error *err);
 /* Opens it. -ENOENT: there is none. -EACCES: another user's. */

@@ -133,9 +133,9 @@ static int status_of_model(const char *argument)
 	}
 	r = view_add_model(v, m);
 	if (r == 0)
-		r = edits_init_unlocked(m);
+		r = edits_open(m, EDITS_LOOK, &err);
 	if (r == 0)
-		r = edits_inspect(m, &found, &err);
+		r = recover_inspect(m, &found, &err);
 	if (r == 0)
 		print_summary(v, &found);
 	view_free(v);
@@ -269,9 +269,9 @@ static int discard_of_model(const char *argument)
 	if (r < 0)
 		return ctl_failed(r, &err);
 	there = edits_exist(m);
-	r = edits_init(m, &err);
+	r = edits_open(m, EDITS_LOCK, &err);
 	if (r == 0)
-		r = edits_discard(m, &found, &err);
+		r = recover_discard(m, &found, &err);
 	model_free(m);
 	if (r < 0)
 		return ctl_failed(r, &err);

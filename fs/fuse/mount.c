@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "codec/save/settle.h"
 #include "fs/fuse/collect.h"
 #include "fs/fuse/committer.h"
 #include "fs/fuse/files.h"
@@ -229,7 +230,7 @@ static int save_the_rest(struct session *s)
 	view_drop_drafts(s->view);
 	code = (int)save_all(s->view, &options, &text, &error);
 	for (size_t i = 0; (b = view_next_branch(s->view, &i));)
-		edits_finish(b->model);
+		settle_at_end(b->model);
 	return code;
 }
 

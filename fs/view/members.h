@@ -8,7 +8,7 @@
  * stays usable for who has it open. One with edits that was replaced stays in its place: its
  * commit will say that the model changed.
  *
- * It is opened for editing and not locked before somebody edits (edits_init_late()): a training
+ * It is opened for editing and not locked before somebody edits (EDITS_LOCK_LATER): a training
  * run beside us takes no lock and is not disturbed, and two mounts of one folder disturb each
  * other only where both edit one checkpoint.
  */

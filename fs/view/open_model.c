@@ -42,10 +42,10 @@ static int prepare(struct model *m, const struct open_options *o, struct recover
 	if (m->read_only)
 		return 0;
 	if (o->folder && !work_exists(m))
-		return edits_init_late(m);
-	r = edits_init(m, err);
+		return edits_open(m, EDITS_LOCK_LATER, err);
+	r = edits_open(m, EDITS_LOCK, err);
 	*ret_stale = r == -ESTALE;
-	return r < 0 ? r : edits_recover(m, found, err);
+	return r < 0 ? r : recover_edits(m, found, err);
 }
 
 static int load(const char *argument, const struct open_options *o, struct model **ret,

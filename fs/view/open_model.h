@@ -2,6 +2,7 @@
 #ifndef FS_VIEW_OPEN_MODEL_H
 #define FS_VIEW_OPEN_MODEL_H
 
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 
 struct open_options {
@@ -14,7 +15,7 @@ struct open_options {
 /*
  * Opens the model that argument names, for editing unless read_only, locks it, and takes up what
  * an earlier mount left behind. A model that cannot be written is opened with model->read_only
- * set. Errors of model_open(), edits_init() and edits_recover().
+ * set. Errors of model_open(), edits_open() and recover_edits().
  *
  * One of many, in a folder, is locked by its first edit only, or if there is something to be taken
  * up; if that fails it is opened as it is on disk, with model->read_only set to the error.

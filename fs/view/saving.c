@@ -4,6 +4,7 @@
 
 #include "codec/bundle/bundle.h"
 #include "codec/content/content.h"
+#include "codec/save/settle.h"
 #include "fs/view/log.h"
 #include "fs/view/sizes.h"
 
@@ -172,7 +173,7 @@ int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct err
 		if (r < 0 || !b->model->edits)
 			continue;
 		revert_all(v, b, ret_changed, ret_n, &capacity);
-		edits_tidy(b->model);
+		settle_tidy(b->model);
 	}
 	pthread_mutex_lock(&v->lock);
 	v->commit_failed = worst < 0;

@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "fs/view/branch.h"
 #include "fs/view/kind.h"

@@ -11,6 +11,7 @@
 #include "codec/work/edits_state.h"
 #include "codec/work/journal.h"
 #include "codec/container/pbwire.h"
+#include "codec/save/recover.h"
 #include "codec/save/replay.h"
 #include "codec/tensor/slices.h"
 #include "codec/container/sstable.h"
@@ -92,7 +93,8 @@ static void open_model(void)
 	struct error err = {""};
 
 	buf_printf(&path, "%s/m%c", folder.path, 0);
-	if (model_open((const char *)path.p, &model, &err) < 0 || edits_init(model, &err) < 0)
+	if (model_open((const char *)path.p, &model, &err) < 0 ||
+	    edits_open(model, EDITS_LOCK, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -197,7 +199,7 @@ TEST(a_failed_commit_and_a_kill_after_a_dropped_draft)
 	fail_to_commit();
 	model = model_free(model);
 	open_model();
-	if (edits_recover(model, &found, &err) < 0)
+	if (recover_edits(model, &found, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(found.tensors, 1);
 	c = open_for_write("x");

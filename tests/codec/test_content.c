@@ -14,6 +14,8 @@
 #include "codec/content/content.h"
 #include "codec/content/verify.h"
 #include "codec/save/commit.h"
+#include "codec/save/settle.h"
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 
 enum { STEPS = 30000, STEPS_A_ROUND = 500, SIZE_MAX_HERE = 300000, WRITERS = 3, READERS = 2 };
@@ -35,7 +37,8 @@ static void open_model(void)
 	struct error err = {""};
 
 	buf_printf(&path, "%s/m%c", folder.path, 0);
-	if (model_open((const char *)path.p, &model, &err) < 0 || edits_init(model, &err) < 0)
+	if (model_open((const char *)path.p, &model, &err) < 0 ||
+	    edits_open(model, EDITS_LOCK, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -44,7 +47,7 @@ static void recover_model(struct recovery *ret)
 {
 	struct error err = {""};
 
-	if (edits_recover(model, ret, &err) < 0)
+	if (recover_edits(model, ret, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -138,7 +141,7 @@ static void discard_edits(void)
 	assert_int_equal(edits_remove(model, NULL), 0);
 	for (size_t i = 0; i < model->n_tensors; i++)
 		content_revert(model, &model->tensors[i]);
-	edits_tidy(model);
+	settle_tidy(model);
 }
 
 static void commit_edits(bool compact, size_t expected)

@@ -22,7 +22,9 @@
 #include <string.h>
 
 #include "codec/save/commit.h"
+#include "codec/save/settle.h"
 #include "codec/content/content.h"
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "codec/base/file.h"
 #include "codec/base/mem.h"
@@ -410,7 +412,7 @@ static void end(void)
 	for (size_t i = 0; i < d.n_roles; i++)
 		show(i);
 	if (d.m)
-		edits_finish(d.m);
+		settle_at_end(d.m);
 	d.m = model_free(d.m);
 }
 

@@ -7,6 +7,7 @@
 #include "codec/save/commit.h"
 #include "codec/content/content.h"
 #include "codec/base/crc32c.h"
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "codec/container/sstable.h"
 #include "fuzz.h"
@@ -152,7 +153,7 @@ static void reopen(const char *path, const struct seen *seen, unsigned edits)
 	struct error err = {0};
 
 	MUST(model_open(path, &m, &err) == 0);
-	MUST(edits_init(m, &err) == 0 && edits_recover(m, &found, &err) == 0);
+	MUST(edits_open(m, EDITS_LOCK, &err) == 0 && recover_edits(m, &found, &err) == 0);
 	MUST(found.tensors == edits && !found.lost && !found.finished);
 	must_be_as_seen(m, seen);
 	look_at_model(m);
@@ -204,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	snprintf(backup, sizeof(backup), "%s/c/m.bak", scratch_path());
 	if (!write_model(span_of(bytes, n)) || model_open(path, &m, &err) < 0)
 		return 0;
-	if (edits_init(m, &err) == 0)
+	if (edits_open(m, EDITS_LOCK, &err) == 0)
 		commit(m, path, backup, n);
 	else
 		(void)model_free(m);

@@ -4,6 +4,7 @@
  * stays as it is, whatever they say.
  */
 #include "codec/work/data_file.h"
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "fuzz.h"
 
@@ -43,7 +44,7 @@ static void recover(struct model *m)
 	struct recovery found;
 	struct error err = {0};
 
-	if (edits_init(m, &err) < 0 || edits_recover(m, &found, &err) < 0)
+	if (edits_open(m, EDITS_LOCK, &err) < 0 || recover_edits(m, &found, &err) < 0)
 		MUST(err.text[0]);
 	else if (!found.finished)
 		look_at_model(m);

@@ -303,7 +303,7 @@ static void seed_journals(void)
 	snprintf(prefix, sizeof(prefix), "%s/small", scratch_path());
 	MUST(model_open(prefix, &m, &err) == 0);
 	look_at_model(m);
-	MUST(edits_init(m, &err) == 0);
+	MUST(edits_open(m, EDITS_LOCK, &err) == 0);
 	edit(m);
 }
 
