@@ -1,6 +1,7 @@
 #include "codec/base/file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 struct file_id file_id_of(const struct stat *st)
 {
@@ -17,15 +18,50 @@ bool file_id_equal(const struct file_id *a, const struct file_id *b)
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime == b->mtime;
 }
 
-int file_unlink_inode(int dirfd, const char *name, uint64_t inode)
+/* Inode 0: there is no such file. */
+static int inode_at(int dirfd, const char *name, uint64_t *ret)
 {
-	struct stat st;
+	struct stat st = {.st_ino = 0};
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (st.st_ino != inode || unlinkat(dirfd, name, 0) == 0)
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
+}
+
+static int unlink_twice(int dirfd, const char *name)
+{
+	if (unlinkat(dirfd, name, 0) == 0 || unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	return unlinkat(dirfd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
+	return -errno;
+}
+
+/* What is aside goes; if it is somebody else's, back where it was, unless he has another there. */
+static int settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
+{
+	uint64_t there;
+	int r = inode_at(asidefd, aside, &there);
+
+	if (r < 0 || !there)
+		return r;
+	if (there == inode)
+		return unlink_twice(asidefd, aside);
+	r = renameat2(asidefd, aside, dirfd, name, RENAME_NOREPLACE);
+	return r == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+int file_remove_inode(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
+{
+	uint64_t there = 0;
+	int r = settle_aside(dirfd, name, inode, asidefd, aside); /* we may have been killed */
+
+	if (r == 0)
+		r = inode_at(dirfd, name, &there);
+	if (r < 0 || there != inode)
+		return r;
+	if (renameat2(dirfd, name, asidefd, aside, RENAME_NOREPLACE) == 0)
+		return settle_aside(dirfd, name, inode, asidefd, aside);
+	return unlink_twice(dirfd, name); /* a file system that knows no flags */
 }
 
 int read_at(int fd, void *to, size_t n, uint64_t offset)

@@ -41,8 +41,10 @@ int file_unchanged(int fd, const struct file_id *id, const char *name, struct er
 /*
  * Removes the name if it still leads to the file of that inode. 0 as well where it leads to another
  * file, or is not there. Tries a second time before it reports an error: -errno of that.
+ * Somebody else may put a file of his own there at any instant: so the name is moved aside, and
+ * looked at there. Who was killed meanwhile calls it again.
  */
-int file_unlink_inode(int dirfd, const char *name, uint64_t inode);
+int file_remove_inode(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside);
 /* n bytes at offset, or -EIO if the file ends before, or what pread says. */
 int read_at(int fd, void *to, size_t n, uint64_t offset);
 /* n bytes at offset, all of them, or -errno (with some written). */

@@ -172,7 +172,7 @@ static int look_at_backup(const struct model *m, const char *prefix, int indexfd
  * we began.
  */
 static int keep_index(const struct model *m, const char *prefix, const char *index,
-		      const char *mark)
+		      const char *mark, struct error *err)
 {
 	int rootfd = m->place.rootfd, stagefd = m->edits->stagefd, r;
 	cleanup_buf struct buf old = {0}, line = {0};
@@ -183,6 +183,8 @@ static int keep_index(const struct model *m, const char *prefix, const char *ind
 	if (old.failed)
 		return -ENOMEM;
 	r = file_copy(rootfd, (const char *)old.p, stagefd, STAGE_NEW);
+	if (r == 0) /* or it is a mixture of two states */
+		r = model_check_base(m, err);
 	if (r == 0)
 		r = look_at_backup(m, prefix, stagefd, STAGE_NEW, &state);
 	print_state(&state, &line);
@@ -231,7 +233,7 @@ static int replace_backup(const struct model *m, const char *prefix, const char 
 	if (r == 0)
 		r = sync_folder(rootfd, folder, err);
 	if (r == 0)
-		r = keep_index(m, prefix, index, mark);
+		r = keep_index(m, prefix, index, mark, err);
 	return r < 0 ? r : sync_folder(rootfd, folder, err);
 }
 
@@ -319,14 +321,17 @@ static int backup_folder(const struct model *m, int parentfd, const char *name, 
 		print_state(&state, &lines);
 	}
 	r = fill_folder(m, parentfd, (const char *)mark.p, &lines);
+	if (r == 0) /* or it is a mixture of two states */
+		r = model_check_base(m, err);
 	if (r == 0)
 		r = put_folder(m->edits->stagefd, parentfd, (const char *)kept.p);
 	if (r == -EXDEV)
 		return error_set(err, r,
 				 "%s: %s is a file system of its own, and beside it is another",
 				 kept.p, m->place.root);
-	return r < 0 ? error_set(err, r, "%s: %s", kept.p, strerror(-r))
-		     : sync_folder(parentfd, NULL, err);
+	if (r < 0 && !err->text[0])
+		error_set(err, r, "%s: %s", kept.p, strerror(-r));
+	return r < 0 ? r : sync_folder(parentfd, NULL, err);
 }
 
 static int backup_saved_model(const struct model *m, struct error *err)

@@ -123,7 +123,7 @@ static void give_back(struct edits *e, uint64_t end)
 static void clear_stage(struct edits *e, const struct stage *s)
 {
 	work_sweep_staged(e->stagefd);
-	if (intent_sweep_names(e->model, s->names, s->n_names))
+	if (intent_sweep_names(e->model, e->stagefd, s->names, s->n_names))
 		(void)intent_append_abort(&e->journal, true, NULL);
 }
 
@@ -141,6 +141,8 @@ static int commit_edits(struct edits *e, const struct commit_options *options,
 	r = options->backup ? backup_model(m, err) : 0;
 	if (r == 0)
 		r = m->format->save(m, &s, err);
+	if (r == 0) /* what was copied and linked meanwhile is what was loaded */
+		r = model_check_base(m, err);
 	if (r == 0)
 		r = set_stage(e, &s, err);
 	if (r == 0)

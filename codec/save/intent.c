@@ -40,9 +40,9 @@ static void fill_step(const struct step *from, struct step_record *to)
 	weightfs__intent__step__init(&to->step);
 	to->step.kind = (Weightfs__Intent__Step__Kind)from->kind;
 	to->step.name = pb_data(span_str(from->name));
-	if (from->staged)
-		to->step.staged = pb_data(span_str(from->staged));
+	to->step.staged = pb_data(span_str(from->staged));
 	to->step.inode = from->inode;
+	to->step.was = from->was;
 	if (from->kind != STEP_REPLACE)
 		return;
 	weightfs__content__init(&to->before);
@@ -117,27 +117,20 @@ static int read_step(const Weightfs__Intent__Step *from, struct stage *s)
 {
 	cleanup_free char *name = take_name(s->model, from->name);
 	struct span staged = pb_span(from->staged);
-	struct staged f = {.fd = -1, .inode = from->inode};
-	struct step *last;
-	int r;
+	struct step step = {
+		.kind = (enum step_kind)from->kind, .inode = from->inode, .was = from->was};
+	char staged_name[STAGE_NAME] = "";
 
-	if (!name || from->kind > WEIGHTFS__INTENT__STEP__KIND__REMOVE ||
-	    (from->kind != WEIGHTFS__INTENT__STEP__KIND__REMOVE && !work_is_staged(staged)))
+	if (!name || from->kind > WEIGHTFS__INTENT__STEP__KIND__REMOVE || !work_is_staged(staged))
 		return -EBADMSG;
-	memcpy(f.name, staged.p ? staged.p : (const uint8_t *)"",
-	       staged.n < STAGE_NAME ? staged.n : 0);
-	r = stage_place(s, name, &f);
-	if (r < 0)
-		return r;
-	last = &s->steps[s->n_steps - 1];
-	last->kind = (enum step_kind)from->kind;
-	if (from->kind != WEIGHTFS__INTENT__STEP__KIND__REPLACE)
-		return 0;
-	if (!from->before || !from->after)
+	memcpy(staged_name, staged.p, staged.n);
+	if (step.kind == STEP_REPLACE && (!from->before || !from->after))
 		return -EBADMSG;
-	last->before = (struct content_id){from->before->size, from->before->crc32c};
-	last->after = (struct content_id){from->after->size, from->after->crc32c};
-	return 0;
+	if (step.kind == STEP_REPLACE) {
+		step.before = (struct content_id){from->before->size, from->before->crc32c};
+		step.after = (struct content_id){from->after->size, from->after->crc32c};
+	}
+	return stage_add_step(s, step, name, staged_name);
 }
 
 int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error *err)
@@ -151,9 +144,13 @@ int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error 
 	return 0;
 }
 
-static bool sweep(const struct model *m, const char *name, uint64_t inode)
+/* By a commit that was decided and not carried through, and put its index in place. */
+static bool is_in_use(const struct model *m, const char *name)
 {
-	return file_unlink_inode(m->place.rootfd, name, inode) == 0;
+	for (uint32_t i = 0; i < m->n_shards; i++)
+		if (strcmp(m->shards[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 /* All names of a stage are in one folder. */
@@ -164,25 +161,30 @@ static bool sync_names(const struct model *m, const char *name)
 	return sync_folder(m->place.rootfd, folder_of(name, folder, sizeof(folder)), NULL) == 0;
 }
 
-bool intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n)
+/* The work folder is swept already: nothing else is in the way there. */
+static bool sweep(const struct model *m, int workfd, const char *name, uint64_t inode)
+{
+	return file_remove_inode(m->place.rootfd, name, inode, workfd, "stage.0") == 0;
+}
+
+bool intent_sweep_names(const struct model *m, int workfd, const struct stage_name *names, size_t n)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < n; i++)
-		all &= sweep(m, names[i].name, names[i].inode);
+		all &= sweep(m, workfd, names[i].name, names[i].inode);
 	return all && (!n || sync_names(m, names[0].name));
 }
 
-bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage)
+bool intent_sweep_record(const struct model *m, int workfd, const Weightfs__Stage *stage)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < stage->n_names && all; i++) {
 		cleanup_free char *name = take_name(m, stage->names[i]->name);
 
-		if (name)
-			all = sweep(m, name, stage->names[i]->inode) &&
-			      (i + 1 < stage->n_names || sync_names(m, name));
+		if (name && !is_in_use(m, name))
+			all = sweep(m, workfd, name, stage->names[i]->inode) && sync_names(m, name);
 	}
 	return all;
 }

@@ -21,10 +21,11 @@ int intent_read(const Weightfs__Intent *intent, struct stage *ret, struct error 
 
 /*
  * Removes names that a stage made, where the inode agrees, durably. False: some are there still, or
- * may come back.
+ * may come back. They go by way of the work folder, which was swept before.
  */
-bool intent_sweep_names(const struct model *m, const struct stage_name *names, size_t n);
-/* Likewise those of a record. */
-bool intent_sweep_record(const struct model *m, const Weightfs__Stage *stage);
+bool intent_sweep_names(const struct model *m, int workfd, const struct stage_name *names,
+			size_t n);
+/* Removes those of a record, but none that the index on disk mentions. */
+bool intent_sweep_record(const struct model *m, int workfd, const Weightfs__Stage *stage);
 
 #endif

@@ -36,6 +36,9 @@ static int finish(struct replay *p)
 		r = file_sync(p->edits->journal.fd, &p->edits->journal.adrift);
 	if (r == 0)
 		r = steps_run(&steps, p->err);
+	/* Somebody else has saved to a name that was to be made yet; what we made has others. */
+	if (r == -ESTALE && steps_suffice(&steps))
+		r = 0;
 	stage_release(&s);
 	arena_release(&arena);
 	return r < 0 ? r : edits_remove(m, p->err);
@@ -57,7 +60,7 @@ static int sweep(struct replay *p)
 	stage = pb_unpack(&weightfs__stage__descriptor, buf_span(&p->stage), &arena, p->err);
 	if (!stage)
 		r = -EBADMSG;
-	else if (!intent_sweep_record(p->edits->model, stage))
+	else if (!intent_sweep_record(p->edits->model, p->edits->stagefd, stage))
 		r = error_set(p->err, -EIO,
 			      "%s: what a save that was not finished left there cannot be removed",
 			      p->edits->model->place.root);
@@ -209,10 +212,7 @@ int recover_edits(struct model *m, struct recovery *ret, struct error *err)
 	return r < 0 ? cannot_use(m, r, err) : 0;
 }
 
-/*
- * A decided commit is carried through. If that is not possible, what it has made goes; but not from
- * under an index that it has put in place already.
- */
+/* A decided commit is carried through. If that is not possible, what it has made goes. */
 static int give_up_commit(struct replay *p, struct recovery *found)
 {
 	int r = finish(p);
@@ -220,7 +220,7 @@ static int give_up_commit(struct replay *p, struct recovery *found)
 	found->finished = r == 0;
 	if (r == 0 || (p->foreign && r != -ESTALE))
 		return r;
-	return p->foreign ? 0 : sweep(p);
+	return sweep(p);
 }
 
 int recover_discard(struct model *m, struct recovery *ret, struct error *err)

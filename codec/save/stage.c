@@ -181,15 +181,15 @@ int stage_add_name(struct stage *s, const struct staged *f, const char *name)
 	return 0;
 }
 
-static int add_step(struct stage *s, struct step step, const char *name, const char *staged)
+int stage_add_step(struct stage *s, struct step step, const char *name, const char *staged)
 {
 	struct step *grown = vector_grow(s->steps, s->n_steps, &s->steps_capacity, sizeof(*grown));
 
 	if (grown)
 		s->steps = grown;
 	step.name = strdup(name);
-	step.staged = staged ? strdup(staged) : NULL;
-	if (!grown || !step.name || (staged && !step.staged)) {
+	step.staged = strdup(staged);
+	if (!grown || !step.name || !step.staged) {
 		free(step.name);
 		free(step.staged);
 		return -ENOMEM;
@@ -203,30 +203,40 @@ int stage_replace(struct stage *s, const char *name, const struct staged *f,
 {
 	struct step step = {.kind = STEP_REPLACE, .before = before, .after = after};
 
-	return add_step(s, step, name, f->name);
+	return stage_add_step(s, step, name, f->name);
 }
 
 int stage_place(struct stage *s, const char *name, const struct staged *f)
 {
 	struct step step = {.kind = STEP_PLACE, .inode = f->inode};
+	struct stat st;
 
-	return add_step(s, step, name, f->name);
+	if (fstatat(s->model->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		step.was = st.st_ino;
+	else if (errno != ENOENT)
+		return -errno;
+	return stage_add_step(s, step, name, f->name);
+}
+
+static int remove_inode(struct stage *s, const char *name, uint64_t inode)
+{
+	struct step step = {.kind = STEP_REMOVE, .inode = inode};
+	char staged[STAGE_NAME];
+
+	snprintf(staged, sizeof(staged), "stage.%u", s->next++);
+	return stage_add_step(s, step, name, staged);
 }
 
 int stage_remove(struct stage *s, const char *name)
 {
-	struct step step = {.kind = STEP_REMOVE};
 	struct stat st;
 
 	if (fstatat(s->model->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	step.inode = st.st_ino;
-	return add_step(s, step, name, NULL);
+	return remove_inode(s, name, st.st_ino);
 }
 
 int stage_remove_name(struct stage *s, const struct stage_name *name)
 {
-	struct step step = {.kind = STEP_REMOVE, .inode = name->inode};
-
-	return add_step(s, step, name->name, NULL);
+	return remove_inode(s, name->name, name->inode);
 }

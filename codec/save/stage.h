@@ -20,8 +20,8 @@
 
 enum step_kind {
 	STEP_REPLACE, /* file `name` gives way to `staged`; a look at what came out */
-	STEP_PLACE,   /* `staged` goes to `name`, whatever stands there */
-	STEP_REMOVE,  /* `name` goes */
+	STEP_PLACE,   /* `staged` goes to `name`, where the file `was` stands, or none */
+	STEP_REMOVE,  /* `name` goes, by way of `staged` */
 };
 
 /* A small file, known by what is in it. */
@@ -33,9 +33,10 @@ struct content_id {
 struct step {
 	enum step_kind kind;
 	char *name;			 /* relative to the model's folder */
-	char *staged;			 /* in the work folder; NULL for STEP_REMOVE */
+	char *staged;			 /* in the work folder */
 	struct content_id before, after; /* STEP_REPLACE */
 	uint64_t inode;			 /* STEP_PLACE: of staged. STEP_REMOVE: of name */
+	uint64_t was;			 /* STEP_PLACE: of what stands there before; or 0 */
 };
 
 struct stage_name {
@@ -84,8 +85,11 @@ void stage_dress(const struct stage *s, int fd, const char *like);
 
 /* What is to become of staged files. -ENOMEM. */
 int stage_add_name(struct stage *s, const struct staged *f, const char *name);
+/* A step of any kind, with these names. */
+int stage_add_step(struct stage *s, struct step step, const char *name, const char *staged);
 int stage_replace(struct stage *s, const char *name, const struct staged *f,
 		  struct content_id before, struct content_id after);
+/* The file that stands there now is what gives way, and no other. */
 int stage_place(struct stage *s, const char *name, const struct staged *f);
 /* A file of the model; one that is not there needs no step. */
 int stage_remove(struct stage *s, const char *name);

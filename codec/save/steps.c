@@ -28,17 +28,20 @@ static int sync_undone(const struct steps *s, const char *name, struct error *er
 	return r < 0 ? r : sync_folder(s->rootfd, folder_of(name, folder, sizeof(folder)), err);
 }
 
-/* What the file holds now; a missing one is empty. */
-static int look(const struct steps *s, const char *name, struct content_id *ret, struct error *err)
+/*
+ * What the file holds now; a missing one is empty. One that somebody is just writing, as TensorFlow
+ * writes over an index in place, holds nothing that we know.
+ */
+static int look(int dirfd, const char *name, struct content_id *ret, struct error *err)
 {
 	cleanup_file struct file f = {0};
-	int r = file_read(s->rootfd, name, replaced_max, &f, err);
+	int r = file_read(dirfd, name, replaced_max, &f, err);
 
-	if (r == -ENOENT)
-		r = 0;
 	if (r == 0)
 		*ret = (struct content_id){f.bytes.n, crc32c_extend(0, buf_span(&f.bytes))};
-	return r;
+	else if (r == -ESTALE)
+		*ret = (struct content_id){.size = UINT64_MAX};
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }
 
 static bool same(struct content_id a, struct content_id b)
@@ -54,6 +57,56 @@ static bool is_passed(const struct steps *s, size_t i, struct content_id now)
 		    strcmp(s->step[k].name, s->step[i].name) == 0 && same(s->step[k].after, now))
 			return true;
 	return false;
+}
+
+/* Who carried out a later step had carried out this one, durably. */
+static int is_overtaken(const struct steps *s, size_t i, struct error *err)
+{
+	int r = 0;
+
+	for (size_t k = i + 1; k < s->n && r == 0; k++) {
+		struct content_id now = {0};
+
+		if (s->step[k].kind != STEP_REPLACE)
+			continue;
+		r = look(s->rootfd, s->step[k].name, &now, err);
+		if (r == 0)
+			r = same(now, s->step[k].after);
+	}
+	return r;
+}
+
+/* Whose a file is: there is none, it is what gives way, what takes its place, or somebody else's.
+ */
+enum { NOBODYS, OLD, NEW, FOREIGN };
+
+/* Below 0: that cannot be told just now. */
+static int whose(const struct step *step, int dirfd, const char *name, struct error *err)
+{
+	struct content_id now = {0};
+	struct stat st;
+	int r;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? NOBODYS : error_errno(err, "%s", name);
+	if (step->kind == STEP_PLACE)
+		return st.st_ino == step->inode ? NEW : st.st_ino == step->was ? OLD : FOREIGN;
+	if (S_ISLNK(st.st_mode) && name == step->staged)
+		return OLD; /* it leads nowhere from there; and nobody else puts a link there */
+	r = look(dirfd, name, &now, err);
+	if (r < 0)
+		return r;
+	return same(now, step->after) ? NEW : same(now, step->before) ? OLD : FOREIGN;
+}
+
+static int whose_name(const struct steps *s, const struct step *step, struct error *err)
+{
+	return whose(step, s->rootfd, step->name, err);
+}
+
+static int whose_staged(const struct steps *s, const struct step *step, struct error *err)
+{
+	return whose(step, s->workfd, step->staged, err);
 }
 
 /* The new file is locked before anybody can find it. */
@@ -83,15 +136,6 @@ static void move_lock(const struct steps *s, int lock)
 	*s->lockfd = lock;
 }
 
-static struct file_id link_id(int dirfd, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return (struct file_id){0};
-	return file_id_of(&st);
-}
-
 static int exchange(const struct steps *s, const struct step *step)
 {
 	return renameat2(s->workfd, step->staged, s->rootfd, step->name, RENAME_EXCHANGE) < 0
@@ -99,49 +143,98 @@ static int exchange(const struct steps *s, const struct step *step)
 		       : 0;
 }
 
-/*
- * The file `was` gives way. Somebody may replace it between our look and the exchange: then what
- * comes out is not what we looked at, and goes back.
- */
-static int swap(struct steps *s, const struct step *step, struct file_id was, struct error *err)
+static int foreign(const struct step *step, struct error *err)
 {
-	struct file_id out;
+	return error_set(err, -ESTALE, "%s: changed by somebody else", step->name);
+}
+
+/*
+ * What came out is somebody else's: it goes back, and what comes out then is `ours`; unless he has
+ * put yet another file there meanwhile, which is to stay.
+ */
+static int give_back(struct steps *s, const struct step *step, int ours, struct error *err)
+{
 	int r = exchange(s, step);
 
-	if (r == -EINVAL || r == -ENOSYS) {
-		/* A file system that cannot exchange: there is no way back from here. */
-		out = link_id(s->rootfd, step->name);
-		if (!file_id_equal(&out, &was))
-			return error_set(err, -ESTALE, "%s: changed meanwhile", step->name);
-		s->final = true;
-		r = renameat(s->workfd, step->staged, s->rootfd, step->name) < 0 ? -errno : 0;
-		return r < 0 ? error_set(err, r, "%s: %s", step->name, strerror(-r)) : 0;
-	}
+	if (r == 0 && whose_staged(s, step, NULL) != ours)
+		r = exchange(s, step);
+	if (r == 0)
+		r = sync_undone(s, step->name, err);
+	else
+		error_set(err, r,
+			  "%s: what somebody else put there, and is in the work folder "
+			  "now, cannot be put back: %s",
+			  step->name, strerror(-r));
+	s->final |= r < 0;
+	return r < 0 ? r : foreign(step, err);
+}
+
+/*
+ * The two files change places. Somebody may put a file of his own there between our look and the
+ * exchange: then what comes out is not what we looked at.
+ */
+static int swap(struct steps *s, const struct step *step, int out, struct error *err)
+{
+	int r = exchange(s, step);
+
 	if (r < 0)
+		return r;
+	r = whose_staged(s, step, err);
+	if (r == FOREIGN)
+		return give_back(s, step, out == OLD ? NEW : OLD, err);
+	return r < 0 ? r : 0;
+}
+
+/* What goes there, goes; nothing, or the old file, is in its way. */
+static int move_in(struct steps *s, const struct step *step, int there, struct error *err)
+{
+	int r = there == OLD ? swap(s, step, OLD, err) : 0;
+
+	if (there != OLD &&
+	    renameat2(s->workfd, step->staged, s->rootfd, step->name, RENAME_NOREPLACE) < 0)
+		r = -errno;
+	if (r == -EINVAL || r == -ENOSYS) {
+		/* A file system that knows no flags: there is no way back from here. */
+		r = whose_name(s, step, err);
+		if (r != there)
+			return r < 0 ? r : foreign(step, err);
+		s->final |= there == OLD;
+		r = renameat(s->workfd, step->staged, s->rootfd, step->name) < 0 ? -errno : 0;
+	}
+	if (r == -EEXIST)
+		return foreign(step, err);
+	if (r < 0 && r != -ESTALE)
 		return error_set(err, r, "%s: %s", step->name, strerror(-r));
-	out = link_id(s->workfd, step->staged);
-	if (file_id_equal(&out, &was))
-		return 0;
-	exchange(s, step);
-	return error_set(err, -ESTALE, "%s: changed meanwhile", step->name);
+	return r;
+}
+
+/* The step was carried out by somebody who was killed before it was durable, maybe. */
+static int run_again(struct steps *s, const struct step *step, struct error *err)
+{
+	int r = whose_staged(s, step, err);
+
+	if (r == FOREIGN) /* ... and before he had looked at what came out */
+		return give_back(s, step, NEW, err);
+	return r < 0 ? r : sync_both(s, step->name, err);
 }
 
 static int run_replace(struct steps *s, size_t i, struct error *err)
 {
 	const struct step *step = &s->step[i];
-	struct file_id was = link_id(s->rootfd, step->name);
 	struct content_id now = {0};
-	int lock = -1, r = look(s, step->name, &now, err);
+	int lock = -1, r = look(s->rootfd, step->name, &now, err);
 
 	if (r < 0)
 		return r;
-	if (is_passed(s, i, now)) /* by somebody who was killed before it was durable, maybe */
-		return sync_both(s, step->name, err);
+	if (same(now, step->after))
+		return run_again(s, step, err);
+	if (is_passed(s, i, now))
+		return 0;
 	if (!same(now, step->before))
-		return error_set(err, -ESTALE, "%s: changed by somebody else", step->name);
+		return foreign(step, err);
 	r = lock_staged(s, step, &lock, err);
 	if (r == 0)
-		r = swap(s, step, was, err);
+		r = move_in(s, step, OLD, err);
 	if (r < 0) {
 		close_pointer(&lock);
 		return r;
@@ -150,30 +243,29 @@ static int run_replace(struct steps *s, size_t i, struct error *err)
 	return sync_both(s, step->name, err);
 }
 
-static int run_place(struct steps *s, const struct step *step, struct error *err)
+static int run_place(struct steps *s, size_t i, struct error *err)
 {
-	struct file_id there = link_id(s->rootfd, step->name);
-	struct file_id ours = link_id(s->workfd, step->staged);
-	int r;
+	const struct step *step = &s->step[i];
+	int there = whose_name(s, step, err);
+	int r = there == NEW || there == FOREIGN ? is_overtaken(s, i, err) : 0;
 
-	/* rename(2) between two names of one file does nothing: there is nothing to do, then. */
-	if (there.ino == step->inode)
-		return sync_both(s, step->name, err);
-	if (ours.ino != step->inode)
+	if (there < 0 || r != 0)
+		return there < 0 ? there : r < 0 ? r : 0;
+	if (there == NEW)
+		return run_again(s, step, err);
+	if (there == FOREIGN)
+		return foreign(step, err);
+	r = whose_staged(s, step, err);
+	if (r >= 0 && r != NEW)
 		return error_set(err, -ESTALE, "%s: what should go there is gone", step->name);
-	r = there.ino ? exchange(s, step) : -ENOENT;
-	if (r < 0) {
-		s->final |= there.ino != 0;
-		r = renameat(s->workfd, step->staged, s->rootfd, step->name) < 0 ? -errno : 0;
-	}
-	if (r < 0)
-		return error_set(err, r, "%s: %s", step->name, strerror(-r));
-	return sync_both(s, step->name, err);
+	if (r >= 0)
+		r = move_in(s, step, there, err);
+	return r < 0 ? r : sync_both(s, step->name, err);
 }
 
 static void run_remove(const struct steps *s, const struct step *step)
 {
-	(void)file_unlink_inode(s->rootfd, step->name, step->inode);
+	(void)file_remove_inode(s->rootfd, step->name, step->inode, s->workfd, step->staged);
 }
 
 static int run_one(struct steps *s, size_t i, struct error *err)
@@ -182,7 +274,7 @@ static int run_one(struct steps *s, size_t i, struct error *err)
 
 	switch (step->kind) {
 	case STEP_REPLACE: return run_replace(s, i, err);
-	case STEP_PLACE: return run_place(s, step, err);
+	case STEP_PLACE: return run_place(s, i, err);
 	case STEP_REMOVE: run_remove(s, step); return 0;
 	}
 	return 0;
@@ -216,22 +308,63 @@ int steps_run(struct steps *s, struct error *err)
 	return 0;
 }
 
-/* Replaced files are in the work folder under the name of what replaced them. */
+/* The file of a step that replaces one is what that step, or another one, puts there. */
+static bool is_ours(const struct steps *s, const struct step *step)
+{
+	struct content_id now = {0};
+
+	if (look(s->rootfd, step->name, &now, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->step[i].kind == STEP_REPLACE && strcmp(s->step[i].name, step->name) == 0 &&
+		    same(s->step[i].after, now))
+			return true;
+	return false;
+}
+
+bool steps_suffice(const struct steps *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->step[i].kind == STEP_REPLACE && !is_ours(s, &s->step[i]))
+			return false;
+	return s->n > 0;
+}
+
+/* Nothing was in the way of what goes back. */
+static int move_out(const struct steps *s, const struct step *step)
+{
+	if (renameat(s->rootfd, step->name, s->workfd, step->staged) < 0)
+		return -errno;
+	if (whose_staged(s, step, NULL) == FOREIGN) /* who puts another one there now is newer */
+		(void)renameat2(s->workfd, step->staged, s->rootfd, step->name, RENAME_NOREPLACE);
+	return 0;
+}
+
+/*
+ * What gave way is in the work folder under the name of what took its place. What somebody else has
+ * put there since stays where it is.
+ */
 static int undo_one(struct steps *s, const struct step *step, struct error *err)
 {
-	struct file_id old = link_id(s->workfd, step->staged);
-	int lock = -1, r;
+	int lock = -1, r = whose_name(s, step, err);
 
-	if (old.ino) {
+	if (r < 0 || r != NEW)
+		return r < 0 ? r : 0;
+	r = whose_staged(s, step, err);
+	if (r < 0)
+		return r;
+	if (r == NOBODYS) {
+		r = move_out(s, step);
+	} else {
 		/* Who has the old file open may hold a lock of it: then ours stays where it is. */
 		(void)lock_staged(s, step, &lock, NULL);
-		r = exchange(s, step);
-	} else {
-		r = renameat(s->rootfd, step->name, s->workfd, step->staged) < 0 ? -errno : 0;
+		r = swap(s, step, NEW, err);
 	}
 	if (r < 0) {
 		close_pointer(&lock);
-		return error_set(err, r, "%s: %s", step->name, strerror(-r));
+		return r == -ESTALE && !s->final
+			       ? 0
+			       : error_set(err, r, "%s: %s", step->name, strerror(-r));
 	}
 	move_lock(s, lock);
 	return sync_undone(s, step->name, err);
@@ -245,18 +378,11 @@ int steps_undo(struct steps *s, struct error *err)
 	if (s->final)
 		return error_set(err, -EIO, "this file system cannot exchange files");
 	for (size_t i = from; i-- > 0;) {
-		const struct step *step = &s->step[i];
-		struct content_id now = {0};
-		int r = 0;
+		int r;
 
-		if (step->kind == STEP_REMOVE)
+		if (s->step[i].kind == STEP_REMOVE)
 			return error_set(err, -EIO, "files were removed already");
-		if (step->kind == STEP_REPLACE)
-			r = look(s, step->name, &now, err);
-		if (r == 0 && (step->kind == STEP_REPLACE
-				       ? same(now, step->after)
-				       : link_id(s->rootfd, step->name).ino == step->inode))
-			r = undo_one(s, step, err);
+		r = undo_one(s, &s->step[i], err);
 		if (r < 0)
 			return r;
 	}

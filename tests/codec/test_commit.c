@@ -332,6 +332,69 @@ TEST(the_lock_goes_back_with_the_file)
 	}
 }
 
+static uint64_t inode_of(const char *name)
+{
+	struct stat st;
+
+	return fstatat(folder.fd, name, &st, 0) == 0 ? st.st_ino : 0;
+}
+
+static void check_file(const char *name, const char *content)
+{
+	cleanup_buf struct buf now = {0};
+
+	folder_read(&folder, name, &now);
+	assert_says(buf_span(&now), content);
+}
+
+/*
+ * Who was killed between the exchange and his look at what came out: somebody else's file is in the
+ * work folder then, and goes back where it was put.
+ */
+TEST(what_came_out_goes_back)
+{
+	static const struct {
+		enum step_kind kind;
+		const char *staged;
+		int r;
+		const char *name_then, *staged_then;
+	} cases[] = {
+		{STEP_REPLACE, "old", 0, "new", "old"},
+		{STEP_REPLACE, "his", -ESTALE, "his", "new"},
+		{STEP_PLACE, "old", 0, "new", "old"},
+		{STEP_PLACE, "his", -ESTALE, "his", "new"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char name[] = "name", staged[] = "stage.0";
+		struct step step = {cases[i].kind, name, staged, id_of("old"), id_of("new"), 0, 0};
+		struct steps s = {.rootfd = folder.fd, .workfd = folder.fd, .step = &step, .n = 1};
+		struct error err = {""};
+
+		folder_write(&folder, name, span_str("new"));
+		folder_write(&folder, staged, span_str(cases[i].staged));
+		step.inode = inode_of(name);
+		step.was = cases[i].r ? 42 : inode_of(staged);
+		assert_int_equal(steps_run(&s, &err), cases[i].r);
+		assert_int_equal(s.final, false);
+		check_file(name, cases[i].name_then);
+		check_file(staged, cases[i].staged_then);
+	}
+}
+
+/* The same of a name that goes. */
+TEST(what_was_moved_aside_goes_back)
+{
+	folder_write(&folder, "stage.0", span_str("his"));
+	assert_int_equal(file_remove_inode(folder.fd, "name", 42, folder.fd, "stage.0"), 0);
+	check_file("name", "his");
+	assert_int_equal(file_remove_inode(folder.fd, "name", 42, folder.fd, "stage.0"), 0);
+	check_file("name", "his");
+	assert_int_equal(
+		file_remove_inode(folder.fd, "name", inode_of("name"), folder.fd, "stage.0"), 0);
+	assert_int_equal(inode_of("name") + inode_of("stage.0"), 0);
+}
+
 /* ---- a journal of another boot ---- */
 
 static struct edits edits;
@@ -488,6 +551,8 @@ int main(void)
 		CASE(a_draft_that_nobody_closed_says_so),
 		CASE(an_open_file_cannot_be_written_when_the_model_became_read_only),
 		CASE(the_lock_goes_back_with_the_file),
+		CASE(what_came_out_goes_back),
+		CASE(what_was_moved_aside_goes_back),
 		CASE(an_intent_of_another_boot_counts),
 		CASE(an_intent_of_another_boot_that_was_taken_back),
 		CASE(names_of_a_commit_of_another_boot_are_known),

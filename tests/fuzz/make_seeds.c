@@ -215,6 +215,7 @@ static void add_intent(struct buf *out, const char *name, struct span content)
 	replace.after = &after;
 	remove.kind = WEIGHTFS__INTENT__STEP__KIND__REMOVE;
 	remove.name = pb_data(span_str("small.data-00000-of-00001"));
+	remove.staged = pb_data(span_str("stage.1"));
 	remove.inode = 42;
 	intent.n_steps = 2;
 	intent.steps = steps;
