@@ -81,7 +81,7 @@ const char *quote_into(struct span text, char *out, size_t size)
 			n += (size_t)snprintf(out + n, size - n, "...");
 			break;
 		}
-		if (c >= 0x20 && c != 0x7f && c != '\\') {
+		if (c >= 0x20 && c != 0x7f) {
 			out[n++] = (char)c;
 		} else {
 			out[n++] = '\\';

@@ -158,20 +158,23 @@ static void sort(struct collection *c)
 
 /* ---- the latest ---- */
 
-/* The member that a path means. */
-static const struct member *find_path(const struct collection *c, struct span path)
+/* What stands behind the last such character of a path; all of it if there is none. */
+static struct span behind_last(struct span path, char c)
+{
+	const uint8_t *last = path.n ? memrchr(path.p, c, path.n) : NULL;
+
+	return last ? span_skip(path, (size_t)(last - path.p) + 1) : path;
+}
+
+/* The member of that name, or the one whose V1 shards the name is the pattern of. */
+static const struct member *find_name(const struct collection *c, struct span s)
 {
 	cleanup_buf struct buf name = {0};
 	size_t n;
 
-	for (size_t i = path.n; i > 0; i--)
-		if (path.p[i - 1] == '/') {
-			path = span_skip(path, i);
-			break;
-		}
-	if (memchr(path.p, 0, path.n))
+	if (memchr(s.p, 0, s.n))
 		return NULL;
-	buf_add(&name, path);
+	buf_add(&name, s);
 	buf_add_u8(&name, 0);
 	if (name.failed)
 		return NULL;
@@ -181,16 +184,23 @@ static const struct member *find_path(const struct collection *c, struct span pa
 	return collection_find(c, (const char *)name.p);
 }
 
+/* The member that a path means; TensorFlow on Windows writes backslashes into it. */
+static const struct member *find_path(const struct collection *c, struct span path)
+{
+	struct span name = behind_last(path, '/');
+	const struct member *found = find_name(c, name);
+
+	return found ? found : find_name(c, behind_last(name, '\\'));
+}
+
 static void note_latest(struct collection *c, struct span path)
 {
-	bool elsewhere = memchr(path.p, '/', path.n);
-
 	if (!c->latest)
 		buf_printf(&c->notes,
 			   "no latest: the file checkpoint names '%s', which is not "
 			   "there",
 			   quote(path));
-	else if (elsewhere)
+	else if (!span_starts(path, span_str(c->latest)))
 		buf_printf(&c->notes,
 			   "the file checkpoint names '%s'; latest is the checkpoint of that name "
 			   "here",

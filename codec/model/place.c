@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+enum { LISTED_MAX = 6 /* names that a message lists */ };
+
 static int open_root(struct place *p, const char *root, struct error *err)
 {
 	p->rootfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -108,24 +110,26 @@ DIR *place_list(const struct place *place)
 	return place_list_folder(place, "");
 }
 
+static int is_listed(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
 void place_describe(const struct place *place, struct buf *out)
 {
-	cleanup_dir DIR *dir = place_list(place);
-	struct dirent *entry;
-	int shown = 0, more = 0;
+	struct dirent **entries = NULL;
+	int n = scandirat(place->rootfd, ".", &entries, is_listed, versionsort);
 
-	while (dir && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (shown == 6) {
-			more++;
-			continue;
+	for (int i = 0; i < n; i++) {
+		if (i < LISTED_MAX) {
+			buf_add_str(out, i ? ", " : "");
+			buf_add_str(out, quote(span_str(entries[i]->d_name)));
 		}
-		buf_add_str(out, shown++ ? ", " : "");
-		buf_add_str(out, quote(span_str(entry->d_name)));
+		free(entries[i]);
 	}
-	if (more)
-		buf_printf(out, " and %d more", more);
-	if (!shown)
+	free(entries);
+	if (n > LISTED_MAX)
+		buf_printf(out, " and %d more", n - LISTED_MAX);
+	if (n <= 0)
 		buf_add_str(out, "nothing");
 }

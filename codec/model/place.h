@@ -22,7 +22,8 @@ bool place_has(const struct place *place, const char *name);
 /* The names in the folder, or in the one below it that holds path; NULL if it cannot be read. */
 DIR *place_list(const struct place *place);
 DIR *place_list_folder(const struct place *place, const char *path);
-/* Lists what was found there, for a message that says why nothing is a model. */
+/* Lists what was found there, numbers in names by value, for a message that says why nothing is a
+ * model. */
 void place_describe(const struct place *place, struct buf *out);
 
 static inline void closedir_pointer(DIR **dir)

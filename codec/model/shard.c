@@ -35,6 +35,14 @@ void shard_release(struct shard *s)
 	*s = (struct shard){0};
 }
 
+/* What is no fault of the file is passed on as it is. */
+static int cannot_open(const struct shard *s, struct error *err)
+{
+	int r = errno == EACCES || errno == EMFILE || errno == ENFILE ? -errno : -EIO;
+
+	return error_set(err, r, "%s: %s", s->name, strerror(errno));
+}
+
 int shard_open(struct shard *s, int rootfd, struct error *err)
 {
 	cleanup_fd int fd = -1;
@@ -45,7 +53,7 @@ int shard_open(struct shard *s, int rootfd, struct error *err)
 		return error_set(err, -EIO, "%s: the data file is missing", s->name);
 	fd = openat(rootfd, s->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno != ENOENT)
-		return error_set(err, -EIO, "%s: %s", s->name, strerror(errno));
+		return cannot_open(s, err);
 	if (fd >= 0 && fstat(fd, &st) < 0)
 		return error_set(err, -EIO, "%s: %s", s->name, strerror(errno));
 	now = fd >= 0 ? file_id_of(&st) : (struct file_id){0};
@@ -60,7 +68,7 @@ static int map_locked(struct shard *s, int rootfd, struct error *err)
 	cleanup_fd int fd = -1;
 	void *map;
 
-	if (s->map || !s->id.size)
+	if (s->map || (s->id.ino && !s->id.size))
 		return 0;
 	fd = shard_open(s, rootfd, err);
 	if (fd < 0)

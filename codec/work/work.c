@@ -61,8 +61,10 @@ int work_stage(struct model *m, int workfd, struct error *err)
 	cleanup_fd int fd = -1, file = -1;
 	cleanup_buf struct buf line = {0};
 
-	if (!m->workdir || m->output)
-		return fcntl(workfd, F_DUPFD_CLOEXEC, 0);
+	if (!m->workdir || m->output) {
+		fd = fcntl(workfd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? error_errno(err, "%s", m->work_path) : steal_fd(&fd);
+	}
 	if (mkdirat(m->place.rootfd, m->work, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, "%s/%s", m->place.root, m->work);
 	fd = open_own(m->place.rootfd, m->work, m->work, err);

@@ -184,8 +184,8 @@ static int run(int argc, char **argv)
 	if (stats && stats_print(c.m, c.stats) < 0)
 		fault(&c, NULL, "no memory for the table");
 	free(c.stats);
-	fprintf(stderr, "%zu tensors checked, %lu fault%s\n", c.m->n_tensors, c.faults,
-		c.faults == 1 ? "" : "s");
+	fprintf(stderr, "%zu tensor%s checked, %lu fault%s\n", c.m->n_variables,
+		c.m->n_variables == 1 ? "" : "s", c.faults, c.faults == 1 ? "" : "s");
 	model_free(c.m);
 	return c.faults ? EXIT_FINDING : EXIT_FINE;
 }

@@ -84,10 +84,11 @@ static void open_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void read_(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		  struct fuse_file_info *fi)
 {
+	struct session *s = session_of(req);
 	struct handle *h = open_handle(fi);
 	struct error err = {""};
 	struct reading reading;
-	int n;
+	int n, r;
 
 	if (!h) {
 		conversation_read(open_file(fi)->talk, req, size);
@@ -98,8 +99,10 @@ static void read_(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		reply_error(req, (node_id)ino, n, &err);
 		return;
 	}
-	fuse_reply_iov(req, reading.pieces, n);
+	r = fuse_reply_iov(req, reading.pieces, n);
 	handle_read_end(&reading);
+	if (r == -EFAULT) /* the kernel has answered EIO */
+		log_cut_short(s->view, (node_id)ino);
 }
 
 static void do_write(struct edit_call *call)

@@ -347,6 +347,12 @@ static int show_branch(struct members *m, struct slot *s, struct model *model, s
 	return 0;
 }
 
+/* True if the checkpoint may be loaded another time, though its files stay as they are. */
+static bool may_pass(int r)
+{
+	return r == -EACCES || r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
 /* The lock for loading is held. */
 static int load(struct members *m, struct slot *s)
 {
@@ -369,7 +375,9 @@ static int load(struct members *m, struct slot *s)
 	if (r == 0 || r == -ENOENT)
 		return r;
 	log_line("%s: %s", quote(span_str(s->name)), err.text[0] ? err.text : strerror(-r));
-	s->failed = r == -EMFILE || r == -ENOMEM ? r : -EIO;
+	if (may_pass(r))
+		return r;
+	s->failed = -EIO;
 	s->failed_id = now;
 	return s->failed;
 }

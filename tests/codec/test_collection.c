@@ -150,6 +150,9 @@ TEST(the_latest)
 		{"model_checkpoint_path: \"ckpt-2\"", "ckpt-2", ""},
 		{"model_checkpoint_path: \"/old/place/ckpt-1\"", "ckpt-1", "/old/place/ckpt-1"},
 		{"model_checkpoint_path: \"../ckpt-1\"", "ckpt-1", "../ckpt-1"},
+		{"model_checkpoint_path: \"C:\\\\Users\\\\me\\\\ckpt-2\"", "ckpt-2",
+		 "C:\\Users\\me\\ckpt-2"},
+		{"model_checkpoint_path: \"/run/c:\\\\ckpt-1\"", "c:\\ckpt-1", "/run/c:\\ckpt-1"},
 		{"model_checkpoint_path: \"ckpt-3\" all_model_checkpoint_paths: \"ckpt-2\"", NULL,
 		 "'ckpt-3', which is not there"},
 		{"model_checkpoint_path: \"ckpt-1/\"", NULL, "not there"},
@@ -164,9 +167,10 @@ TEST(the_latest)
 	folder_make(&f);
 	touch(&f, "ckpt-1.index");
 	touch(&f, "ckpt-2.index");
+	touch(&f, "c:\\ckpt-1.index"); /* a Windows program's path, which Linux takes for a name */
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		folder_write(&f, "checkpoint", span_str(cases[i].state));
-		assert_finds(&f, "ckpt-1 ckpt-2", cases[i].latest, cases[i].note);
+		assert_finds(&f, "c:\\ckpt-1 ckpt-1 ckpt-2", cases[i].latest, cases[i].note);
 	}
 	folder_unmake(&f);
 }

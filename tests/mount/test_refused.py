@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import re
+import resource
 import shutil
 
 import pytest
@@ -45,6 +47,23 @@ def test_a_write_without_space_is_no_edit(small_disk, copy_of):
             os.pwrite(file.fileno(), bytes(4), 0)
         assert m.pending() == set() and m.file(BIAS).read_bytes() == content
         assert m.unmount() == (FINE, '')
+
+
+def test_a_write_without_descriptors_is_refused_as_that(plain):
+    """However many are left: the first one that is missing is another one each time."""
+    with Mount(plain) as m:
+        used = max(map(int, os.listdir(f'/proc/{m.pid}/fd'))) + 1
+        limits = resource.prlimit(m.pid, resource.RLIMIT_NOFILE)
+        for left in itertools.count():
+            resource.prlimit(m.pid, resource.RLIMIT_NOFILE, (used + left, limits[1]))
+            try:
+                content = edit(m.file('tiny'))
+                break
+            except OSError as error:
+                assert errno.errorcode[error.errno] == 'EMFILE'
+        assert left > 2 and m.log().count('Too many open files') >= 1
+        resource.prlimit(m.pid, resource.RLIMIT_NOFILE, limits)
+    assert cat(plain, 'tiny') == content
 
 
 def test_an_npy_that_cannot_be_begun_on_a_model_that_was_replaced_leaves_nothing(copy_of):

@@ -1,0 +1,138 @@
+"""What people have, and what they are told of it: files that are missing, unreadable, or cut short."""
+
+import errno
+import os
+import re
+import shutil
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from models import FLOAT, write_bundle
+from mounting import (BUILD, DATA, FINDING, FINE, NOT_MOUNTABLE, Mount, fails, run, weightctl,
+                      weightfs)
+
+ONE = struct.pack('<3f', 1, 2, 3)
+
+
+def write_one(prefix):
+    """A checkpoint of one variable, a = [1, 2, 3]."""
+    return write_bundle(prefix, {'a': (FLOAT, (3,), ONE)})
+
+
+def said_of(model, tmp_path):
+    """The sentence with which a model is refused."""
+    (tmp_path / 'm').mkdir(exist_ok=True)
+    done = weightfs(model, tmp_path / 'm')
+    assert done.returncode == NOT_MOUNTABLE and len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+def test_what_was_found_instead_is_listed_in_the_order_of_people(tmp_path):
+    for name in ('10', '2', '1', 'notes.txt'):
+        (tmp_path / 'served' / name).mkdir(parents=True)
+    assert 'found: 1, 2, 10, notes.txt\n' in said_of(tmp_path / 'served', tmp_path)
+
+
+@pytest.mark.parametrize('name, n', [('valid', 4), ('big-endian', 4)])
+def test_check_counts_variables_not_slices(name, n):
+    assert weightctl('check', DATA / 'broken' / name).stderr == f'{n} tensors checked, 0 faults\n'
+
+
+def test_check_counts_one_tensor(tmp_path):
+    assert weightctl('check', write_one(tmp_path / 'x')).stderr == '1 tensor checked, 0 faults\n'
+
+
+def test_a_missing_data_file_is_said_to_be_missing(copy_of):
+    folder = copy_of('sharded')
+    shard = next(folder.glob('*.data-00001-of-*'))
+    shard.unlink()
+    prefix = folder / shard.name.partition('.data-')[0]
+    with Mount(prefix) as m:
+        failed = 0
+        for path in (path for path in (m.path / 'variables').rglob('*') if path.is_file()):
+            try:
+                path.read_bytes()
+            except OSError as error:
+                assert error.errno == errno.EIO
+                failed += 1
+        assert failed and 'bytes' not in m.log()
+        assert m.log().count(f'{shard.name}: the data file is missing') == failed
+    done = weightctl('check', prefix)
+    assert done.returncode == FINDING
+    assert len(re.findall(f'{shard.name}: the data file is missing\n', done.stdout)) == failed
+
+
+def test_a_data_file_that_is_cut_short_later_is_named_once(large):
+    shard = large.with_name('large.data-00000-of-00001')
+    with Mount(large) as m:
+        with open(m.file('block/60'), 'rb', buffering=0) as file:
+            assert file.read(1)
+            os.truncate(shard, 0)
+            with fails(errno.EIO):
+                os.pread(file.fileno(), 4096, 512 << 10)
+        lines = [line for line in m.log().splitlines() if shard.name in line]
+        assert len(lines) == 1 and lines[0].endswith(': changed since the mount')
+        assert 'variables/block/60: ' in lines[0]
+        m.give_up()
+
+
+AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+
+# In a mount namespace of its own, where everybody may open /dev/fuse.
+BY_NOBODY = """
+set -e
+mknod fuse c 10 229 && chmod 666 fuse && mount --bind fuse /dev/fuse || exit 77
+{nobody} {build}/weightfs . m -o logfile=/dev/null
+{nobody} cat m/data/variables/a || true
+{nobody} ls m/index || true
+chmod 644 index.index
+{nobody} cat m/index/variables/a
+{nobody} cat m/.weightfs/log >&2
+{nobody} {build}/weightfs -u m
+"""
+
+
+@pytest.fixture
+def unreadable(root):
+    """A folder with two checkpoints, of which nobody (the user) may not read all."""
+    folder = Path(tempfile.mkdtemp(prefix='weightfs-'))  # no user gets into those of pytest
+    folder.chmod(0o755)
+    write_one(folder / 'data')
+    write_one(folder / 'index')
+    (folder / 'm').mkdir()
+    os.chown(folder / 'm', 65534, 65534)
+    for name in ('data.data-00000-of-00001', 'index.index'):
+        (folder / name).chmod(0o600)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_nobody(program, *arguments):
+    return run(*AS_NOBODY, BUILD / program, *arguments)
+
+
+def test_a_file_that_one_may_not_read_is_said_to_be_that(unreadable):
+    done = as_nobody('weightctl', 'check', unreadable / 'data')
+    assert done.returncode == FINDING
+    assert "'a': data.data-00000-of-00001: Permission denied\n" in done.stdout
+    done = as_nobody('weightctl', 'cat', unreadable / 'data', 'a')
+    assert done.returncode != FINE and 'Permission denied' in done.stderr
+    done = as_nobody('weightctl', 'ls', unreadable / 'index')
+    assert done.returncode == NOT_MOUNTABLE and 'index.index: Permission denied' in done.stderr
+
+
+def test_a_file_that_one_may_not_read_is_eacces_until_one_may(unreadable):
+    words = {'build': BUILD, 'nobody': ' '.join(AS_NOBODY)}
+    done = run('unshare', '-m', 'bash', '-c', BY_NOBODY.format(**words), cwd=unreadable,
+               text=False, errors=None)
+    said = done.stderr.decode()
+    if done.returncode == 77 or 'unshare: ' in said:
+        pytest.skip(f'only root can mount here: {said}')
+    assert (done.returncode, done.stdout) == (FINE, ONE), said
+    assert 'cat: m/data/variables/a: Permission denied\n' in said
+    assert "'m/index': Permission denied\n" in said
+    assert 'data/variables/a: data.data-00000-of-00001: Permission denied\n' in said
+    assert 'index: index.index: Permission denied\n' in said
