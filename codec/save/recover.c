@@ -148,7 +148,7 @@ static int recover(struct replay *p, struct recovery *found)
 		return r == -ESTALE ? foreign(p) : r;
 	}
 	if (p->foreign && !p->believed) { /* nothing was ever synced, and the power was cut */
-		found->lost = true;
+		found->lost = p->edited > 0;
 		return edits_remove(e->model, p->err);
 	}
 	if (p->foreign && !p->edited && !p->stage.n) /* nor was anything edited */
@@ -159,7 +159,8 @@ static int recover(struct replay *p, struct recovery *found)
 	r = sweep(p); /* while its record is there */
 	if (r == 0)
 		r = cut(p, found);
-	if (r == 0 && p->stage.n)
+	/* What was cut off may have said that the names of an earlier commit are gone. */
+	if (r == 0 && (p->stage.n || (p->staged && !p->this_boot)))
 		r = intent_append_abort(&e->journal, true, p->err);
 	if (r == 0)
 		r = adopt(p, found);

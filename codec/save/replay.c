@@ -207,6 +207,7 @@ static int survey_record(struct replay *p, const Weightfs__Record *record, size_
 	case WEIGHTFS__RECORD__KIND_SYNCED: ret->synced = end; return 0;
 	case WEIGHTFS__RECORD__KIND_STAGE:
 		pb_pack(&record->stage->base, &p->stage); /* behind names that are there still */
+		p->staged = true;
 		ret->decided = 0;
 		return buf_error(&p->stage);
 	case WEIGHTFS__RECORD__KIND_INTENT: ret->decided = end; return 0;

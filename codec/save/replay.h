@@ -24,6 +24,7 @@ struct replay {
 	size_t believed;       /* and up to the last one that counts */
 	/* Of the last commit that was begun: */
 	struct buf stage, intent; /* the packed records; empty: none, or taken back */
+	bool staged;		  /* some commit was begun, whatever became of it */
 	bool decided;		  /* it was: edits are in what it has staged, and not looked at */
 	bool foreign;		  /* the edits were made for another state of the model */
 	bool this_boot;		  /* the last records were written since the machine started */

@@ -95,6 +95,24 @@ static void add_sliced(struct making *k, const struct made_tensor *t, const uint
 	add_entry(k, &key, &whole);
 }
 
+/* A length, its checksum, the bytes; the entry's checksum takes the length as a 32-bit number. */
+static struct extent add_string(struct making *k, struct span text)
+{
+	cleanup_buf struct buf summed = {0}, stored = {0};
+	uint32_t crc;
+
+	buf_add_le32(&summed, (uint32_t)text.n);
+	crc = crc32c_masked(buf_span(&summed));
+	buf_add_le32(&summed, crc);
+	buf_add(&summed, text);
+	buf_add_varint(&stored, text.n);
+	buf_add(&stored, span_skip(buf_span(&summed), 4));
+	add_bytes(k, buf_span(&stored));
+	return (struct extent){.crc = crc32c_masked(buf_span(&summed)),
+			       .offset = k->shard.n - stored.n,
+			       .size = stored.n};
+}
+
 static void add_plain(struct making *k, const struct made_tensor *t, const uint8_t *content)
 {
 	struct bundle_entry e = {.dtype = t->dtype, .shape = {t->rank, t->dims}};
@@ -102,6 +120,8 @@ static void add_plain(struct making *k, const struct made_tensor *t, const uint8
 
 	if (t->missing)
 		e.extent = (struct extent){.shard = 1, .size = made_size(t)};
+	else if (t->dtype == DTYPE_STRING)
+		e.extent = add_string(k, span_str((const char *)content));
 	else
 		e.extent = add_bytes(k, span_of(content, made_size(t)));
 	buf_add_str(&key, t->key);

@@ -1,21 +1,15 @@
 /* Commits that go wrong, and what is left of the edits then. */
-#include "support.h"
+#include "bundles.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "codec/bundle/bundle.h"
 #include "codec/save/commit.h"
 #include "codec/content/content.h"
 #include "codec/base/crc32c.h"
-#include "codec/work/edits_state.h"
-#include "codec/work/journal.h"
-#include "codec/container/pbwire.h"
 #include "codec/save/recover.h"
-#include "codec/save/replay.h"
-#include "codec/tensor/slices.h"
-#include "codec/container/sstable.h"
 #include "codec/save/steps.h"
+#include "codec/work/edits.h"
 
 enum { ROW = 4096, ROWS = 2, SIZE = ROW * ROWS };
 
@@ -23,69 +17,13 @@ static struct folder folder;
 static struct model *model;
 static uint8_t values[SIZE];
 
-/*
- * ---- a bundle: w in two slices, x with the bytes of the first, y of none; and v, whose data file
- * is missing
- */
-
-static void add_entry(struct sstable_writer *w, struct span key, const struct bundle_entry *entry)
-{
-	cleanup_buf struct buf value = {0};
-
-	bundle_encode_entry(entry, &value);
-	assert_int_equal(sstable_add(w, key, buf_span(&value)), 0);
-}
-
-static void add_slices(struct sstable_writer *w)
-{
-	static const int64_t row[] = {1, ROW}, starts[ROWS][2] = {{0, 0}, {1, 0}};
-	static const bool full[] = {false, true};
-
-	for (int i = 0; i < ROWS; i++) {
-		struct span bytes = span_of(values + i * ROW, ROW);
-		struct bundle_entry e = {
-			.dtype = DTYPE_UINT8,
-			.shape = {2, row},
-			.extent = {0, crc32c_masked(bytes), (uint64_t)i * ROW, ROW},
-		};
-		cleanup_buf struct buf key = {0};
-
-		slice_key(span_str("w"), 2, starts[i], row, full, &key);
-		add_entry(w, buf_span(&key), &e);
-	}
-}
-
 /* Of a bundle that is not complete nothing can be rewritten: the edits become one shard more. */
-static void write_bundle(void)
-{
-	static int64_t shape[] = {ROWS, ROW}, start[] = {0, 0, 1, 0}, length[] = {1, ROW, 1, ROW};
-	static bool full[] = {false, true, false, true};
-	struct bundle_entry missing = {.dtype = DTYPE_UINT8, .shape = {1, shape}};
-	struct bundle_entry whole = {.dtype = DTYPE_UINT8,
-				     .shape = {2, shape},
-				     .slices = ROWS,
-				     .start = start,
-				     .length = length,
-				     .full = full};
-	struct bundle_entry row = {.dtype = DTYPE_UINT8, .shape = {1, shape + 1}};
-	static const int64_t none[] = {0};
-	struct bundle_entry empty = {.dtype = DTYPE_UINT8, .shape = {1, none}};
-	static const uint8_t header[] = {0x08, 2, 0x1a, 2, 0x08, 1}; /* two shards, version 1 */
-	struct sstable_writer w = {0};
-
-	missing.extent = (struct extent){1, 0, 0, ROWS};
-	row.extent = (struct extent){0, crc32c_masked(span_of(values, ROW)), 0, ROW};
-	assert_int_equal(sstable_add(&w, span_str(""), span_of(header, sizeof(header))), 0);
-	add_slices(&w);
-	add_entry(&w, span_str("v"), &missing);
-	add_entry(&w, span_str("w"), &whole);
-	add_entry(&w, span_str("x"), &row);
-	add_entry(&w, span_str("y"), &empty);
-	assert_int_equal(sstable_finish(&w), 0);
-	folder_write(&folder, "m.index", buf_span(&w.file));
-	folder_write(&folder, "m.data-00000-of-00002", span_of(values, SIZE));
-	sstable_writer_release(&w);
-}
+static const struct made_tensor tensors[] = {
+	{"v", DTYPE_UINT8, 1, {ROWS}, {{0}}, true},
+	{"w", DTYPE_UINT8, 2, {ROWS, ROW}, {{1, 1}, {ROW}}, false},
+	{"x", DTYPE_UINT8, 1, {ROW}, {{0}}, false},
+	{"y", DTYPE_UINT8, 1, {0}, {{0}}, false},
+};
 
 static void open_model(void)
 {
@@ -100,13 +38,14 @@ static void open_model(void)
 
 static int setup(void **state)
 {
+	uint8_t *contents[] = {values, values, values, values};
 	uint64_t seed = 1;
 
 	(void)state;
 	folder_make(&folder);
 	for (size_t i = 0; i < SIZE; i++)
 		values[i] = (uint8_t)random_next(&seed);
-	write_bundle();
+	bundle_make(&folder, "m", tensors, contents, ARRAY_SIZE(tensors));
 	open_model();
 	return 0;
 }
@@ -331,7 +270,6 @@ TEST(the_lock_goes_back_with_the_file)
 		free(step[i].staged);
 	}
 }
-
 static uint64_t inode_of(const char *name)
 {
 	struct stat st;
@@ -395,150 +333,6 @@ TEST(what_was_moved_aside_goes_back)
 	assert_int_equal(inode_of("name") + inode_of("stage.0"), 0);
 }
 
-/* ---- a journal of another boot ---- */
-
-static struct edits edits;
-
-static void append(Weightfs__Record__KindCase kind, void *body)
-{
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-	struct error err = {""};
-
-	record.kind_case = kind;
-	record.synced = body; /* whichever of the union it is */
-	assert_int_equal(journal_append(&edits.journal, &record, &err), 0);
-}
-
-static void append_synced(void)
-{
-	Weightfs__Synced body = WEIGHTFS__SYNCED__INIT;
-
-	append(WEIGHTFS__RECORD__KIND_SYNCED, &body);
-}
-
-static void append_drop(void)
-{
-	Weightfs__Drop body = WEIGHTFS__DROP__INIT;
-
-	append(WEIGHTFS__RECORD__KIND_DROP, &body);
-}
-
-static void append_stage(void)
-{
-	Weightfs__Stage body = WEIGHTFS__STAGE__INIT;
-	Weightfs__Stage__Name name = WEIGHTFS__STAGE__NAME__INIT, *names[] = {&name};
-
-	name.name = pb_data(span_str("m.data-00000-of-00003"));
-	body.n_names = 1;
-	body.names = names;
-	append(WEIGHTFS__RECORD__KIND_STAGE, &body);
-}
-
-static void append_intent(void)
-{
-	Weightfs__Intent body = WEIGHTFS__INTENT__INIT;
-	Weightfs__Intent__Step step = WEIGHTFS__INTENT__STEP__INIT, *steps[] = {&step};
-
-	body.n_steps = 1;
-	body.steps = steps;
-	append(WEIGHTFS__RECORD__KIND_INTENT, &body);
-}
-
-static void append_abort(void)
-{
-	Weightfs__Abort body = WEIGHTFS__ABORT__INIT;
-
-	append(WEIGHTFS__RECORD__KIND_ABORT, &body);
-}
-
-/* An edit that was synced, and one that was not. */
-static void begin_journal(void)
-{
-	Weightfs__Begin begin = WEIGHTFS__BEGIN__INIT;
-	struct error err = {""};
-
-	edits = (struct edits){.model = model, .workfd = folder.fd};
-	assert_int_equal(journal_create(folder.fd, "journal", &edits.journal, &err), 0);
-	begin.version = 1;
-	begin.boot_id = pb_data(span_str("another boot"));
-	append(WEIGHTFS__RECORD__KIND_BEGIN, &begin);
-	append_drop();
-	append_synced();
-	append_drop();
-}
-
-static void read_journal(struct replay *p)
-{
-	struct error err = {""};
-
-	journal_close(&edits.journal);
-	if (replay_read(p, &edits, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void end_journal(struct replay *p)
-{
-	replay_release(p);
-	journal_close(&edits.journal);
-	unlinkat(folder.fd, "journal", 0);
-}
-
-TEST(an_intent_of_another_boot_counts)
-{
-	struct replay p;
-
-	begin_journal();
-	append_stage();
-	append_intent();
-	read_journal(&p);
-	assert_true(p.intent.n && p.stage.n);
-	assert_true(p.believed > p.edited);
-	end_journal(&p);
-}
-
-/* What it had staged may be gone: it could never be finished. */
-TEST(an_intent_of_another_boot_that_was_taken_back)
-{
-	struct replay p;
-
-	begin_journal();
-	append_stage();
-	append_intent();
-	append_abort();
-	read_journal(&p);
-	assert_true(p.stage.n); /* it says which names are to be swept */
-	assert_false(p.intent.n);
-	assert_true(p.believed < p.edited);
-	end_journal(&p);
-}
-
-TEST(names_of_a_commit_of_another_boot_are_known)
-{
-	struct replay p;
-
-	begin_journal();
-	append_stage();
-	read_journal(&p);
-	assert_true(p.stage.n);
-	assert_false(p.intent.n);
-	assert_true(p.believed < p.edited);
-	end_journal(&p);
-}
-
-TEST(a_commit_is_no_edit_that_was_lost)
-{
-	struct replay p;
-
-	begin_journal();
-	append_synced();
-	append_stage();
-	append_intent();
-	append_abort();
-	read_journal(&p);
-	assert_true(p.believed > p.edited);
-	end_journal(&p);
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -553,10 +347,6 @@ int main(void)
 		CASE(the_lock_goes_back_with_the_file),
 		CASE(what_came_out_goes_back),
 		CASE(what_was_moved_aside_goes_back),
-		CASE(an_intent_of_another_boot_counts),
-		CASE(an_intent_of_another_boot_that_was_taken_back),
-		CASE(names_of_a_commit_of_another_boot_are_known),
-		CASE(a_commit_is_no_edit_that_was_lost),
 	};
 
 	return RUN(tests);

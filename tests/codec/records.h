@@ -1,0 +1,39 @@
+/*
+ * Journals that tests write record by record: the one place among them that knows what the records
+ * of today look like (proto/journal.proto, codec/work/journal.h). Each function adds to the bytes
+ * of a journal.
+ */
+#ifndef TESTS_CODEC_RECORDS_H
+#define TESTS_CODEC_RECORDS_H
+
+#include "support.h"
+
+/* What a journal begins with. */
+extern const char records_magic[];
+
+/* A frame whose checksums are right, whatever its payload is. */
+void record_frame(struct buf *journal, struct span payload);
+
+/* Edits of a model of which `index` is the file of that name; in this boot, or in another one. */
+void record_begin(struct buf *journal, const char *name, struct span index, bool this_boot);
+/* What follows was written since the machine was started. */
+void record_boot(struct buf *journal);
+
+enum record_purpose { RECORD_OVERLAY, RECORD_DRAFT, RECORD_REPLACEMENT };
+
+/* A region of data.0 for the tensor of that key. Numbers of regions and drafts count up from 1. */
+void record_region(struct buf *journal, uint32_t id, const char *key, enum record_purpose purpose,
+		   uint64_t offset, uint64_t size);
+/* A draft that lies in no region: of a text. */
+void record_draft(struct buf *journal, uint32_t id, const char *key);
+void record_blocks(struct buf *journal, uint32_t id, uint64_t first, uint64_t count);
+void record_accept(struct buf *journal, uint32_t id);
+void record_drop(struct buf *journal, uint32_t id);
+void record_synced(struct buf *journal);
+
+/* A commit makes a name; replaces a file by stage.0; is taken back. */
+void record_stage(struct buf *journal, const char *name, uint64_t inode);
+void record_intent(struct buf *journal, const char *name, struct span before, struct span after);
+void record_abort(struct buf *journal, bool swept);
+
+#endif
