@@ -7,45 +7,9 @@
 
 #include <math.h>
 
+#include "codec/tensor/small_float.h"
+
 enum { BATCH = 2048 };
-
-/* How the bits of a small float are to be read: ml_dtypes' names say the same. */
-struct small_float {
-	uint8_t exponent, mantissa; /* bits of each */
-	uint8_t bias;
-	enum { IEEE, FINITE, FINITE_UNSIGNED_ZERO, NUMBERS } special;
-};
-
-static const struct small_float small_floats[] = {
-	[DTYPE_FLOAT16] = {5, 10, 15, IEEE},
-	[DTYPE_FLOAT8_E5M2] = {5, 2, 15, IEEE},
-	[DTYPE_FLOAT8_E4M3FN] = {4, 3, 7, FINITE},
-	[DTYPE_FLOAT8_E4M3FNUZ] = {4, 3, 8, FINITE_UNSIGNED_ZERO},
-	[DTYPE_FLOAT8_E4M3B11FNUZ] = {4, 3, 11, FINITE_UNSIGNED_ZERO},
-	[DTYPE_FLOAT8_E5M2FNUZ] = {5, 2, 16, FINITE_UNSIGNED_ZERO},
-	[DTYPE_FLOAT4_E2M1FN] = {2, 1, 1, NUMBERS},
-};
-
-static double widen_small(const struct small_float *f, unsigned bits)
-{
-	unsigned mantissa_max = (1U << f->mantissa) - 1, exponent_max = (1U << f->exponent) - 1;
-	unsigned mantissa = bits & mantissa_max;
-	unsigned exponent = (bits >> f->mantissa) & exponent_max;
-	bool negative = bits >> (f->mantissa + f->exponent) & 1;
-	double value;
-
-	if (f->special == IEEE && exponent == exponent_max)
-		return mantissa ? NAN : negative ? -INFINITY : INFINITY;
-	if (f->special == FINITE && exponent == exponent_max && mantissa == mantissa_max)
-		return NAN;
-	if (f->special == FINITE_UNSIGNED_ZERO && negative && !exponent && !mantissa)
-		return NAN;
-	if (exponent)
-		value = ldexp(mantissa_max + 1 + mantissa, (int)exponent - f->bias - f->mantissa);
-	else
-		value = ldexp(mantissa, 1 - f->bias - f->mantissa);
-	return negative ? -value : value;
-}
 
 static uint64_t load(const uint8_t *p, size_t size, bool big_endian)
 {
@@ -81,6 +45,8 @@ static int64_t as_signed(uint64_t bits, unsigned b)
 /* One element, or one part of a complex one. */
 static double widen(uint32_t dtype, uint64_t bits)
 {
+	const struct small_float *f = small_float_of(dtype);
+
 	switch (dtype) {
 	case DTYPE_FLOAT32:
 	case DTYPE_COMPLEX64: return as_float((uint32_t)bits);
@@ -97,14 +63,7 @@ static double widen(uint32_t dtype, uint64_t bits)
 	case DTYPE_INT2: return (double)as_signed(bits, 2);
 	case DTYPE_UINT4: return (double)(bits & 15);
 	case DTYPE_UINT2: return (double)(bits & 3);
-	case DTYPE_FLOAT16:
-	case DTYPE_FLOAT8_E5M2:
-	case DTYPE_FLOAT8_E4M3FN:
-	case DTYPE_FLOAT8_E4M3FNUZ:
-	case DTYPE_FLOAT8_E4M3B11FNUZ:
-	case DTYPE_FLOAT8_E5M2FNUZ:
-	case DTYPE_FLOAT4_E2M1FN: return widen_small(&small_floats[dtype], (unsigned)bits);
-	default: return (double)bits; /* unsigned ones, bool */
+	default: return f ? small_float_widen(f, (unsigned)bits) : (double)bits;
 	}
 }
 
