@@ -227,7 +227,7 @@ int bundle_load_objects(struct model *m)
 	int r;
 
 	if (!graph || !is_scalar(graph)) {
-		for (size_t i = 0; i < m->n_tensors; i++)
+		for (size_t i = 0; i < m->n_ids; i++)
 			m->tensors[i].variable = m->tensors[i].key;
 		return 0;
 	}

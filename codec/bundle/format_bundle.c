@@ -48,11 +48,11 @@ static int add_tensor(struct loader *l, struct span key, struct span value)
 	if (key.n > l->keys_left)
 		return error_set(l->err, -EBADMSG, "the keys are too long for a file of this size");
 	l->keys_left -= key.n;
-	tensors = vector_grow(m->tensors, m->n_tensors, &l->capacity, sizeof(*tensors));
+	tensors = vector_grow(m->tensors, m->n_ids, &l->capacity, sizeof(*tensors));
 	if (!tensors)
 		return -ENOMEM;
 	m->tensors = tensors;
-	entries = vector_grow(l->entries, m->n_tensors, &l->entries_capacity, sizeof(*entries));
+	entries = vector_grow(l->entries, m->n_ids, &l->entries_capacity, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
 	l->entries = entries;
@@ -65,8 +65,8 @@ static int add_tensor(struct loader *l, struct span key, struct span value)
 	t.key = arena_copy(&m->arena, key);
 	if (!t.key.p)
 		return -ENOMEM;
-	tensors[m->n_tensors] = t;
-	entries[m->n_tensors++] = e;
+	tensors[m->n_ids] = t;
+	entries[m->n_ids++] = e;
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static int resolve_slices(struct loader *l, struct tensor *t, const struct bundl
 
 static int resolve_all_slices(struct loader *l)
 {
-	for (size_t i = 0; i < l->m->n_tensors; i++) {
+	for (size_t i = 0; i < l->m->n_ids; i++) {
 		struct tensor *t = &l->m->tensors[i];
 		struct error why = {0};
 		int r;
@@ -204,8 +204,8 @@ static int load_file(struct loader *l, const char *prefix, struct span file)
 		r = bundle_load_objects(m);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < m->n_tensors; i++)
-		m->n_variables += !m->tensors[i].hidden;
+	for (size_t i = 0; i < m->n_ids; i++)
+		m->n_tensors += !m->tensors[i].hidden;
 	if (m->big_endian) {
 		m->read_only = -EROFS;
 		snprintf(m->why_read_only, sizeof(m->why_read_only),

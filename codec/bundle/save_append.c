@@ -24,7 +24,7 @@ static uint64_t *live_bytes(const struct saver *s)
 {
 	uint64_t *live = calloc(s->m->n_shards + 1, sizeof(*live));
 
-	for (size_t i = 0; live && i < s->m->n_tensors; i++)
+	for (size_t i = 0; live && i < s->m->n_ids; i++)
 		if (saver_has_extent(&s->m->tensors[i]) && !s->moves[i].moved)
 			live[s->m->tensors[i].base.shard] += s->m->tensors[i].base.size;
 	return live;
@@ -117,13 +117,13 @@ static int move_all(struct saver *s, uint32_t kept)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < s->m->n_tensors; i++) {
+	for (size_t i = 0; i < s->m->n_ids; i++) {
 		const struct tensor *t = &s->m->tensors[i];
 
 		if (s->moves[i].moved || (saver_has_extent(t) && t->base.shard >= kept))
 			s->all += saver_size(s, t);
 	}
-	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
+	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
 		bool edited = s->moves[s->order[i]].moved;
 
@@ -171,13 +171,13 @@ static int compare_offsets(const void *a, const void *b)
 static int punch_gaps(struct saver *s, uint32_t shard)
 {
 	struct data_file *d = s->m->edits->data;
-	cleanup_free struct extent *kept = calloc(3 * s->m->n_tensors + 1, sizeof(*kept));
+	cleanup_free struct extent *kept = calloc(3 * s->m->n_ids + 1, sizeof(*kept));
 	uint64_t end = DATA_HEADER;
 	size_t n = 0;
 
 	if (!kept)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->m->n_tensors; i++) {
+	for (size_t i = 0; i < s->m->n_ids; i++) {
 		const struct region *overlay = content_overlay(s->m, &s->m->tensors[i]);
 		struct extent draft;
 
@@ -224,7 +224,7 @@ uint64_t saver_mark_edited(struct saver *s)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < s->m->n_tensors; i++) {
+	for (size_t i = 0; i < s->m->n_ids; i++) {
 		s->moves[i].moved = saver_is_edited(s, &s->m->tensors[i]);
 		if (s->moves[i].moved)
 			bytes += saver_size(s, &s->m->tensors[i]);

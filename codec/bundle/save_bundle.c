@@ -47,7 +47,7 @@ static bool is_complete(const struct model *m, uint64_t *ret)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
+	for (size_t i = 0; i < m->n_ids; i++) {
 		const struct tensor *t = &m->tensors[i];
 		const struct shard *shard;
 
@@ -111,7 +111,7 @@ static bool is_mostly_dead(struct saver *s)
 	for (uint32_t i = 0; i < own; i++)
 		size += s->m->shards[i].id.size;
 	saver_mark_edited(s);
-	for (size_t i = 0; i < s->m->n_tensors; i++)
+	for (size_t i = 0; i < s->m->n_ids; i++)
 		if (saver_has_extent(&s->m->tensors[i]) && s->m->tensors[i].base.shard < own &&
 		    !s->moves[i].moved)
 			live += s->m->tensors[i].base.size;
@@ -165,13 +165,13 @@ static int with_saver(struct saver *s, int (*run)(struct saver *s))
 	struct model *m = s->m;
 	int r = -ENOMEM;
 
-	s->moves = calloc(m->n_tensors + 1, sizeof(*s->moves));
-	s->order = calloc(m->n_tensors + 1, sizeof(*s->order));
+	s->moves = calloc(m->n_ids + 1, sizeof(*s->moves));
+	s->order = calloc(m->n_ids + 1, sizeof(*s->order));
 	s->part = malloc(SAVER_PART);
 	if (s->moves && s->order && s->part) {
-		for (uint32_t i = 0; i < m->n_tensors; i++)
+		for (uint32_t i = 0; i < m->n_ids; i++)
 			s->order[i] = i;
-		qsort_r(s->order, m->n_tensors, sizeof(*s->order), compare_places, m->tensors);
+		qsort_r(s->order, m->n_ids, sizeof(*s->order), compare_places, m->tensors);
 		r = run(s);
 	}
 	close_pointer(&s->fd);

@@ -211,11 +211,11 @@ int saver_write_all(struct saver *s, int to)
 	uint64_t end = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < s->m->n_tensors; i++)
+	for (size_t i = 0; i < s->m->n_ids; i++)
 		if (saver_has_extent(&s->m->tensors[i]))
 			s->all += 2 * saver_size(s, &s->m->tensors[i]);
 
-	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
+	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
 		const struct tensor *t = &s->m->tensors[s->order[i]];
 		struct move *move = &s->moves[s->order[i]];
 
@@ -229,7 +229,7 @@ int saver_write_all(struct saver *s, int to)
 	}
 	if (r == 0 && fsync(to) < 0)
 		r = error_errno(s->err, "writing the new data file");
-	for (size_t i = 0; i < s->m->n_tensors && r == 0; i++) {
+	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
 		if (!s->moves[i].moved)
 			continue;
 		r = verify_new(s, &s->m->tensors[i], to);

@@ -132,7 +132,7 @@ static int add_weight(struct finder *f, const struct found_weight *like, uint32_
 		return -ENOMEM;
 	f->weights = grown;
 	grown[f->n_weights] = *like;
-	grown[f->n_weights++].tensor = (uint32_t)(t - f->m->tensors);
+	grown[f->n_weights++].tensor = t->id;
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct layer {
 };
 
 struct layer_weight {
-	uint32_t tensor;
+	tensor_id tensor;
 	struct span name; /* what is left of its own name, dots for slashes; unique in its layer */
 };
 

@@ -56,7 +56,7 @@ static struct span common(struct span a, struct span b)
 
 static struct span own_name(const struct finder *f, const struct found_weight *w)
 {
-	return f->m->tensors[w->tensor].variable;
+	return model_tensor(f->m, w->tensor)->variable;
 }
 
 /* The scopes that all weights of the layer share; without those of objects within it, if so told.
@@ -330,7 +330,7 @@ static int number(struct arena *arena, struct span *names, size_t n)
 static struct span weight_name(const struct finder *f, const struct found_weight *w,
 			       struct span scopes)
 {
-	struct span key = f->m->tensors[w->tensor].key;
+	struct span key = model_tensor(f->m, w->tensor)->key;
 	struct span own = own_name(f, w);
 
 	if (own.n)

@@ -13,7 +13,7 @@ struct found_layer {
 };
 
 struct found_weight {
-	uint32_t tensor;
+	tensor_id tensor;
 	uint32_t depth;	  /* objects between its layer and itself */
 	struct span edge; /* its name in the graph */
 };

@@ -83,18 +83,15 @@ static void add_graph(struct printer *p, const struct model *m)
 static void add_tensors(struct printer *p, const struct model *m)
 {
 	uint64_t bytes = 0, damaged = 0;
+	const struct tensor *t;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		const struct tensor *t = &m->tensors[i];
-
-		if (t->hidden)
-			continue;
+	for (size_t i = 0; (t = model_next(m, &i));) {
 		damaged += t->damage != NULL;
 		/* Entries may claim what no disk holds. */
 		if (!t->damage && add_overflows(bytes, tensor_size(t), &bytes))
 			bytes = UINT64_MAX;
 	}
-	add(p, "tensors", number_item(m->n_variables));
+	add(p, "tensors", number_item(m->n_tensors));
 	add(p, "bytes", number_item(bytes));
 	if (damaged)
 		add(p, "damaged", number_item(damaged));

@@ -137,6 +137,8 @@ static int load(struct model *m, struct error *err)
 		r = model_set_workdir(m, NULL);
 	if (r < 0)
 		return r;
+	for (tensor_id i = 0; i < m->n_ids; i++)
+		m->tensors[i].id = i;
 	say_what_is_absent(m);
 	if (!m->format->save) {
 		m->read_only = -EROFS;
@@ -207,7 +209,7 @@ struct model *model_free(struct model *m)
 {
 	if (!m)
 		return NULL;
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		content_free(m->tensors[i].content);
 	edits_free(m->edits);
 	for (uint32_t i = 0; i < m->n_shards; i++)
@@ -233,6 +235,26 @@ struct model *model_free(struct model *m)
 	return NULL;
 }
 
+struct tensor *model_add_tensor(struct model *m, const struct tensor *like)
+{
+	struct tensor *grown = realloc(m->tensors, (m->n_ids + 1) * sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	m->tensors = grown;
+	grown[m->n_ids] = *like;
+	grown[m->n_ids].id = (tensor_id)m->n_ids;
+	m->n_tensors += !like->hidden;
+	return &grown[m->n_ids++];
+}
+
+struct tensor *model_next(const struct model *m, size_t *i)
+{
+	while (*i < m->n_ids && m->tensors[*i].hidden)
+		++*i;
+	return *i < m->n_ids ? &m->tensors[(*i)++] : NULL;
+}
+
 static int compare_key(const void *key, const void *tensor)
 {
 	return span_compare(*(const struct span *)key, ((const struct tensor *)tensor)->key);
@@ -240,9 +262,9 @@ static int compare_key(const void *key, const void *tensor)
 
 struct tensor *model_find(const struct model *m, struct span key)
 {
-	if (!m->n_tensors)
+	if (!m->n_ids)
 		return NULL;
-	return bsearch(&key, m->tensors, m->n_tensors, sizeof(*m->tensors), compare_key);
+	return bsearch(&key, m->tensors, m->n_ids, sizeof(*m->tensors), compare_key);
 }
 
 const struct document *model_document(const struct model *m, enum document_type type,
@@ -334,7 +356,7 @@ static int check_file(const struct model *m, const char *name, const struct file
 
 static bool is_open(const struct model *m)
 {
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (m->tensors[i].content)
 			return true;
 	return false;

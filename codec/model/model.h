@@ -65,8 +65,8 @@ struct model {
 	bool big_endian;
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	struct tensor *tensors; /* sorted by key; hidden ones among them */
-	size_t n_tensors;
-	size_t n_variables; /* those that are not hidden */
+	size_t n_ids;		/* ids of tensors are below this */
+	size_t n_tensors;	/* those that are not hidden */
 	struct shard *shards;
 	uint32_t n_shards; /* 0 to n-1 are in use by some entry, or might be */
 
@@ -127,6 +127,18 @@ static inline void model_free_pointer(struct model **m)
 }
 #define cleanup_model __attribute__((cleanup(model_free_pointer)))
 
+/*
+ * A tensor more: a copy of `like` with an id of its own, which its key must be greater than those
+ * of all others. NULL without memory.
+ */
+struct tensor *model_add_tensor(struct model *m, const struct tensor *like);
+/* The tensor of that id. */
+static inline struct tensor *model_tensor(const struct model *m, tensor_id id)
+{
+	return &m->tensors[id];
+}
+/* The tensors in the order of their keys: *i is 0 at first. NULL behind the last one. */
+struct tensor *model_next(const struct model *m, size_t *i);
 /* The tensor of that key, hidden ones included, or NULL. */
 struct tensor *model_find(const struct model *m, struct span key);
 /* The document, or NULL; name matters for signatures only, which are those that are served. */

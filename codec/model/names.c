@@ -79,48 +79,46 @@ void name_add(struct buf *out, struct span name, uint32_t number)
 
 /* ---- variables ---- */
 
-static bool has_name(const struct tensor *t)
-{
-	return !t->hidden && t->variable.n;
-}
-
 bool model_has_names(const struct model *m)
 {
-	for (size_t i = 0; i < m->n_tensors; i++)
-		if (has_name(&m->tensors[i]))
+	const struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));)
+		if (t->variable.n)
 			return true;
 	return false;
 }
 
 /* Who may keep a name: the one that functions work with, then the first of the graph. */
-static int compare_claims(const void *a, const void *b, void *tensors)
+static int compare_claims(const void *a, const void *b, void *model)
 {
-	const struct tensor *all = tensors;
-	const struct tensor *x = &all[*(const uint32_t *)a], *y = &all[*(const uint32_t *)b];
+	const struct tensor *x = model_tensor(model, *(const tensor_id *)a);
+	const struct tensor *y = model_tensor(model, *(const tensor_id *)b);
 	int c = span_compare(x->variable, y->variable);
 
 	if (c == 0)
 		c = (int)y->used - (int)x->used;
 	if (c == 0)
 		c = (x->node > y->node) - (x->node < y->node);
-	return c ? c : (x > y) - (x < y);
+	return c ? c : span_compare(x->key, y->key);
 }
 
-static size_t sort_named(const struct model *m, uint32_t *order)
+static size_t sort_named(const struct model *m, tensor_id *order)
 {
+	const struct tensor *t;
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < m->n_tensors; i++)
-		if (has_name(&m->tensors[i]))
-			order[n++] = i;
-	qsort_r(order, n, sizeof(*order), compare_claims, m->tensors);
+	for (size_t i = 0; (t = model_next(m, &i));)
+		if (t->variable.n)
+			order[n++] = t->id;
+	qsort_r(order, n, sizeof(*order), compare_claims, (void *)(uintptr_t)m);
 	return n;
 }
 
 int model_names(const struct model *m,
-		int (*each)(void *context, uint32_t tensor, struct span name), void *context)
+		int (*each)(void *context, tensor_id tensor, struct span name), void *context)
 {
-	cleanup_free uint32_t *order = calloc(m->n_tensors + 1, sizeof(*order));
+	cleanup_free tensor_id *order = calloc(m->n_tensors + 1, sizeof(*order));
 	cleanup_free uint32_t *numbers = calloc(m->n_tensors + 1, sizeof(*numbers));
 	cleanup_free struct span *names = calloc(m->n_tensors + 1, sizeof(*names));
 	cleanup_buf struct buf text = {0};
@@ -131,7 +129,7 @@ int model_names(const struct model *m,
 		return -ENOMEM;
 	n = sort_named(m, order);
 	for (size_t i = 0; i < n; i++)
-		names[i] = m->tensors[order[i]].variable;
+		names[i] = model_tensor(m, order[i])->variable;
 	r = names_number(names, n, numbers);
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		buf_reset(&text);

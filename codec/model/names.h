@@ -24,6 +24,6 @@ bool model_has_names(const struct model *m);
  * -ENOMEM.
  */
 int model_names(const struct model *m,
-		int (*each)(void *context, uint32_t tensor, struct span name), void *context);
+		int (*each)(void *context, tensor_id tensor, struct span name), void *context);
 
 #endif

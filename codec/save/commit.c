@@ -110,7 +110,7 @@ static void give_back(struct edits *e, uint64_t end)
 {
 	struct model *m = e->model;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
+	for (size_t i = 0; i < m->n_ids; i++) {
 		const struct region *region = content_overlay(m, &m->tensors[i]);
 
 		if (region)
@@ -161,7 +161,7 @@ static unsigned count_edited(struct model *m)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		n += content_edited(m, &m->tensors[i]);
 	return n;
 }
@@ -201,7 +201,7 @@ static void note_missing(const struct model *m, uint32_t shards_before, struct c
 {
 	cleanup_free bool *needed = calloc(m->n_shards + 1, sizeof(*needed));
 
-	for (size_t i = 0; needed && i < m->n_tensors; i++)
+	for (size_t i = 0; needed && i < m->n_ids; i++)
 		if (!m->tensors[i].slices && m->tensors[i].base.size &&
 		    m->tensors[i].base.shard < m->n_shards)
 			needed[m->tensors[i].base.shard] = true;
@@ -217,7 +217,7 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	uint32_t shards_before = m->n_shards;
 	int r;
 
-	if (!ret->tensors && !(options->always && m->n_tensors)) {
+	if (!ret->tensors && !(options->always && m->n_ids)) {
 		settle_tidy(m);
 		return 0;
 	}

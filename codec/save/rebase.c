@@ -36,9 +36,9 @@ static int reload(const struct model *m, struct model **ret, struct error *err)
 /* A commit keeps the set of tensors. */
 static int compare_tensors(const struct model *a, const struct model *b, struct error *err)
 {
-	bool same = a->n_tensors == b->n_tensors;
+	bool same = a->n_ids == b->n_ids;
 
-	for (size_t i = 0; same && i < a->n_tensors; i++)
+	for (size_t i = 0; same && i < a->n_ids; i++)
 		same = span_equal(a->tensors[i].key, b->tensors[i].key);
 	return same ? 0 : error_set(err, -ESTALE, "%s: not what was committed", a->place.root);
 }
@@ -52,7 +52,7 @@ static int compare_tensors(const struct model *a, const struct model *b, struct 
 
 static void take_over(struct model *m, struct model *fresh)
 {
-	for (size_t i = 0; i < m->n_tensors; i++) {
+	for (size_t i = 0; i < m->n_ids; i++) {
 		struct content *c = m->tensors[i].content;
 
 		m->tensors[i].base = fresh->tensors[i].base;

@@ -88,7 +88,7 @@ static int adopt(struct replay *p, struct recovery *found)
 			return -ENOMEM;
 		}
 	}
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		found->tensors += m->tensors[i].content && m->tensors[i].content->overlay;
 	return 0;
 }

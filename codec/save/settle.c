@@ -5,7 +5,7 @@
 
 void settle_tidy(struct model *m)
 {
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (content_holds(m, &m->tensors[i]))
 			return;
 	if (!scratch_any(m->edits) && edits_remove(m, NULL) == 0)
@@ -14,7 +14,7 @@ void settle_tidy(struct model *m)
 
 static bool has_drafts(struct model *m)
 {
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (content_holds(m, &m->tensors[i]) & CONTENT_DRAFT)
 			return true;
 	return false;
@@ -24,7 +24,7 @@ void settle_after_commit(struct model *m)
 {
 	bool drafts = has_drafts(m), renewed = edits_renew(m->edits, drafts);
 
-	for (size_t i = 0; drafts && i < m->n_tensors; i++)
+	for (size_t i = 0; drafts && i < m->n_ids; i++)
 		content_move_draft(m, &m->tensors[i], renewed);
 	settle_tidy(m); /* they may have been closed meanwhile */
 }

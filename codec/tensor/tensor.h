@@ -8,6 +8,12 @@
 #include "codec/tensor/dtype.h"
 #include "codec/base/error.h"
 
+/*
+ * What names a tensor within a mount: given when it is loaded or created, never used again. Nodes,
+ * layers, the journal and commits speak of it.
+ */
+typedef uint32_t tensor_id;
+
 enum { RANK_MAX = 254 }; /* TensorShape of TensorFlow holds no more */
 
 struct shape {
@@ -29,6 +35,7 @@ struct extent {
 
 /* One tensor of a model, and the whole of it even where the model stores it in slices. */
 struct tensor {
+	tensor_id id;
 	struct span key;      /* the exact bytes of its checkpoint key; a NUL follows them */
 	struct span variable; /* the variable's own name; empty if nothing says it */
 	struct shape shape;

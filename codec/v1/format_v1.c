@@ -263,12 +263,12 @@ static int push_tensor(struct loader *l, const struct tensor *t)
 {
 	struct model *m = l->m;
 	struct tensor *grown =
-		vector_grow(m->tensors, m->n_tensors, &l->tensors_capacity, sizeof(*grown));
+		vector_grow(m->tensors, m->n_ids, &l->tensors_capacity, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	m->tensors = grown;
-	grown[m->n_tensors++] = *t;
+	grown[m->n_ids++] = *t;
 	return 0;
 }
 
@@ -340,7 +340,7 @@ static int push_slice(struct loader *l, const struct part *p, struct slice *ret)
 	};
 
 	t.base.size = tensor_size(&t);
-	*ret = (struct slice){p->start, p->length, (uint32_t)l->m->n_tensors};
+	*ret = (struct slice){p->start, p->length, (uint32_t)l->m->n_ids};
 	return push_tensor(l, &t);
 }
 
@@ -378,7 +378,7 @@ static int add_variable(struct loader *l, const struct part *parts, size_t n)
 		t.damage = keep_text(l, &why);
 	else
 		r = push_slices(l, parts, n, &t);
-	l->m->n_variables++;
+	l->m->n_tensors++;
 	return r == -ENOMEM ? r : push_tensor(l, &t);
 }
 
@@ -409,24 +409,24 @@ static int compare_indexes(const void *a, const void *b, void *tensors)
 static int sort_tensors(struct loader *l)
 {
 	struct model *m = l->m;
-	cleanup_free uint32_t *order = calloc(m->n_tensors + 1, sizeof(*order));
-	cleanup_free uint32_t *where = calloc(m->n_tensors + 1, sizeof(*where));
-	struct tensor *sorted = calloc(m->n_tensors + 1, sizeof(*sorted));
+	cleanup_free uint32_t *order = calloc(m->n_ids + 1, sizeof(*order));
+	cleanup_free uint32_t *where = calloc(m->n_ids + 1, sizeof(*where));
+	struct tensor *sorted = calloc(m->n_ids + 1, sizeof(*sorted));
 
 	if (!order || !where || !sorted) {
 		free(sorted);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < m->n_tensors; i++)
+	for (uint32_t i = 0; i < m->n_ids; i++)
 		order[i] = i;
-	qsort_r(order, m->n_tensors, sizeof(*order), compare_indexes, m->tensors);
-	for (uint32_t i = 0; i < m->n_tensors; i++) {
+	qsort_r(order, m->n_ids, sizeof(*order), compare_indexes, m->tensors);
+	for (uint32_t i = 0; i < m->n_ids; i++) {
 		sorted[i] = m->tensors[order[i]];
 		where[order[i]] = i;
 	}
 	free(m->tensors);
 	m->tensors = sorted;
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		for (size_t k = 0; sorted[i].slices && k < sorted[i].slices->n; k++) {
 			struct slice *s = &sorted[i].slices->slice[k];
 
@@ -440,7 +440,7 @@ static int check_keys(const struct loader *l)
 {
 	const struct model *m = l->m;
 
-	for (size_t i = 1; i < m->n_tensors; i++)
+	for (size_t i = 1; i < m->n_ids; i++)
 		if (span_equal(m->tensors[i - 1].key, m->tensors[i].key))
 			return error_set(l->err, -EBADMSG, "%s: two tensors have the key '%s'",
 					 m->place.argument, quote(m->tensors[i].key));

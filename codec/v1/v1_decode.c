@@ -214,13 +214,13 @@ static int compare_shards(const void *a, const void *b, void *tensors)
 
 int v1_decode_all(struct model *m, decoded_visitor *visit, void *context)
 {
-	cleanup_free uint32_t *order = calloc(m->n_tensors + 1, sizeof(*order));
+	cleanup_free uint32_t *order = calloc(m->n_ids + 1, sizeof(*order));
 	struct walk w = {.m = m, .order = order, .visit = visit, .context = context};
 	size_t n = 0;
 
 	if (!order)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < m->n_tensors; i++) {
+	for (uint32_t i = 0; i < m->n_ids; i++) {
 		struct error why = {""};
 
 		if (m->tensors[i].hidden)

@@ -52,12 +52,11 @@ static void match_path(struct matches *m, const char *folder)
 
 static void match_tensors(struct matches *m, const struct branch *b)
 {
-	for (size_t i = 0; i < b->model->n_tensors; i++) {
-		const struct tensor *t = &b->model->tensors[i];
+	const struct tensor *t;
 
+	for (size_t i = 0; (t = model_next(b->model, &i));)
 		if (span_equal(t->key, m->name) || span_equal(t->variable, m->name))
-			add_match(m, b->tensor_nodes[i]);
-	}
+			add_match(m, b->tensor_nodes[t->id]);
 }
 
 static void list_matches(const struct matches *m)

@@ -82,7 +82,7 @@ static void *check_main(void *context)
 		pthread_mutex_lock(&c->lock);
 		i = c->next++;
 		pthread_mutex_unlock(&c->lock);
-		if (i >= c->m->n_tensors)
+		if (i >= c->m->n_ids)
 			return NULL;
 		check_tensor(c, &c->m->tensors[i]);
 		pthread_mutex_lock(&c->lock);
@@ -141,7 +141,7 @@ static void check_model(struct check *c)
 	const struct format *f = c->m->format;
 
 	pthread_mutex_init(&c->lock, NULL);
-	for (size_t i = 0; i < c->m->n_tensors; i++)
+	for (size_t i = 0; i < c->m->n_ids; i++)
 		c->all += c->m->tensors[i].base.size;
 	if (!f->decode_all)
 		check_threaded(c);
@@ -174,7 +174,7 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "weightctl: %s\n", err.text[0] ? err.text : strerror(-r));
 		return EXIT_NOT_MOUNTABLE;
 	}
-	c.stats = stats ? calloc(c.m->n_tensors + 1, sizeof(*c.stats)) : NULL;
+	c.stats = stats ? calloc(c.m->n_ids + 1, sizeof(*c.stats)) : NULL;
 	if (stats && !c.stats) {
 		model_free(c.m);
 		return ctl_failed(-ENOMEM, &err);
@@ -184,8 +184,8 @@ static int run(int argc, char **argv)
 	if (stats && stats_print(c.m, c.stats) < 0)
 		fault(&c, NULL, "no memory for the table");
 	free(c.stats);
-	fprintf(stderr, "%zu tensor%s checked, %lu fault%s\n", c.m->n_variables,
-		c.m->n_variables == 1 ? "" : "s", c.faults, c.faults == 1 ? "" : "s");
+	fprintf(stderr, "%zu tensor%s checked, %lu fault%s\n", c.m->n_tensors,
+		c.m->n_tensors == 1 ? "" : "s", c.faults, c.faults == 1 ? "" : "s");
 	model_free(c.m);
 	return c.faults ? EXIT_FINDING : EXIT_FINE;
 }

@@ -20,7 +20,7 @@ static struct space measure(const struct model *m)
 		s.files += m->shards[i].id.ino != 0;
 		s.size += m->shards[i].id.size;
 	}
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (!m->tensors[i].slices && !m->tensors[i].damage)
 			s.live += m->tensors[i].base.size;
 	return s;

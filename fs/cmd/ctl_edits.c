@@ -95,15 +95,15 @@ static int status_of_mount(const char *mount)
 static void print_summary(const struct view *v, const struct summary *found)
 {
 	const struct branch *b = v->branches[0];
-	struct model *m = b->model;
+	const struct tensor *t;
 	unsigned n = 0;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
+	for (size_t i = 0; (t = model_next(b->model, &i));) {
 		cleanup_buf struct buf path = {0};
 
-		if (!content_edited(m, &m->tensors[i]))
+		if (!content_edited(b->model, t))
 			continue;
-		view_path(v, b->tensor_nodes[i], &path);
+		view_path(v, b->tensor_nodes[t->id], &path);
 		printf("edited: %s\n", quote(buf_span(&path)));
 		n++;
 	}

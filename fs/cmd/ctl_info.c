@@ -90,13 +90,13 @@ static int compare_dtypes(const void *a, const void *b)
 /* One for each tensor that is shown and sound; how many. */
 static size_t list_tensors(const struct model *m, struct count *counts)
 {
+	const struct tensor *t;
 	size_t n = 0;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		const struct tensor *t = &m->tensors[i];
+	for (size_t i = 0; (t = model_next(m, &i));) {
 		struct count c = {.dtype = t->dtype, .tensors = 1, .bytes = tensor_size(t)};
 
-		if (t->hidden || t->damage || shape_elements(&t->shape, &c.elements) < 0)
+		if (t->damage || shape_elements(&t->shape, &c.elements) < 0)
 			continue;
 		counts[n++] = c;
 	}

@@ -6,12 +6,12 @@
 #include "fs/cmd/ctl.h"
 #include "fs/view/log.h"
 
-static void print_one(const struct view *v, const struct branch *b, size_t i, bool long_form)
+static void print_one(const struct view *v, const struct branch *b, const struct tensor *t,
+		      bool long_form)
 {
-	const struct tensor *t = &b->model->tensors[i];
 	cleanup_buf struct buf path = {0}, shape = {0};
 
-	view_path(v, b->tensor_nodes[i], &path);
+	view_path(v, b->tensor_nodes[t->id], &path);
 	shape_print(&t->shape, &shape);
 	if (long_form)
 		printf("%-10s %12llu  %-16.*s  ", dtype_name(t->dtype).text,
@@ -25,6 +25,7 @@ static void print_one(const struct view *v, const struct branch *b, size_t i, bo
 static int run(int argc, char **argv)
 {
 	bool long_form = argc == 3 && strcmp(argv[1], "-l") == 0;
+	const struct tensor *t;
 	struct branch *b;
 	struct view *v;
 	bool all;
@@ -36,9 +37,9 @@ static int run(int argc, char **argv)
 		return EXIT_NOT_MOUNTABLE;
 	all = ctl_look_at_all(v);
 	for (size_t k = 0; (b = view_next_branch(v, &k));)
-		for (size_t i = 0; i < b->model->n_tensors; i++)
-			if (b->tensor_nodes[i])
-				print_one(v, b, i, long_form);
+		for (size_t i = 0; (t = model_next(b->model, &i));)
+			if (b->tensor_nodes[t->id])
+				print_one(v, b, t, long_form);
 	view_free(v);
 	return all && fflush(stdout) == 0 ? EXIT_FINE : EXIT_FINDING;
 }

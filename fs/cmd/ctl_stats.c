@@ -51,11 +51,11 @@ int stats_print(const struct model *m, struct stats *stats)
 {
 	cleanup_buf struct buf table = {0};
 
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (m->tensors[i].slices)
 			merge_slices(stats, &stats[i], m->tensors[i].slices);
 	buf_add_str(&table, "name\tdtype\tshape\tnan\tinf\tmin\tmax\tmean\n");
-	for (size_t i = 0; i < m->n_tensors; i++)
+	for (size_t i = 0; i < m->n_ids; i++)
 		if (!m->tensors[i].hidden)
 			add_row(&table, &m->tensors[i], &stats[i]);
 	if (!table.failed)

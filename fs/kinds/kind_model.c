@@ -16,16 +16,15 @@ const struct kind kind_model_json = {
 	.render = model_json_render,
 };
 
-static void add_row(const struct showing *s, size_t i, struct buf *out)
+static void add_row(const struct showing *s, const struct tensor *t, struct buf *out)
 {
-	const struct tensor *t = &s->branch->model->tensors[i];
 	cleanup_buf struct buf path = {0};
 
 	table_add_cell(out, t->key);
 	buf_printf(out, "\t%s\t", dtype_name(t->dtype).text);
 	shape_print(&t->shape, out);
 	buf_printf(out, "\t%llu\t", (unsigned long long)tensor_size(t));
-	tree_path(s->view->tree, s->branch->root, s->branch->tensor_nodes[i], &path);
+	tree_path(s->view->tree, s->branch->root, s->branch->tensor_nodes[t->id], &path);
 	table_add_cell(out, buf_span(&path));
 	buf_add_u8(out, '\t');
 	table_add_cell(out, t->variable);
@@ -34,11 +33,13 @@ static void add_row(const struct showing *s, size_t i, struct buf *out)
 
 static int tensors_tsv_render(const struct showing *s, struct buf *out, struct error *err)
 {
+	const struct tensor *t;
+
 	(void)err;
 	buf_add_str(out, "name\tdtype\tshape\tbytes\tpath\tvariable\n");
-	for (size_t i = 0; i < s->branch->model->n_tensors; i++)
-		if (s->branch->tensor_nodes[i])
-			add_row(s, i, out);
+	for (size_t i = 0; (t = model_next(s->branch->model, &i));)
+		if (s->branch->tensor_nodes[t->id])
+			add_row(s, t, out);
 	return buf_error(out);
 }
 

@@ -13,7 +13,7 @@
 
 static const struct tensor *tensor_of(const struct showing *s)
 {
-	return &s->branch->model->tensors[s->object];
+	return model_tensor(s->branch->model, s->object);
 }
 
 static int npy_path(const struct showing *s, struct buf *out)
@@ -100,7 +100,7 @@ static int take_over(const struct showing *s, const struct npy *npy, const uint8
 		     struct error *err)
 {
 	struct model *m = s->branch->model;
-	struct tensor *t = &m->tensors[s->object];
+	struct tensor *t = model_tensor(m, s->object);
 	struct elements e = {
 		.bytes = file + npy->data,
 		.size = dtype_size(t->dtype),

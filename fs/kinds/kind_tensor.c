@@ -7,7 +7,7 @@
 
 static const struct tensor *tensor_of(const struct showing *s)
 {
-	return &s->branch->model->tensors[s->object];
+	return model_tensor(s->branch->model, s->object);
 }
 
 static int add_path(const struct showing *s, bool strings, struct buf *out)
@@ -16,7 +16,7 @@ static int add_path(const struct showing *s, bool strings, struct buf *out)
 	cleanup_buf struct buf path = {0};
 	int r;
 
-	if (t->hidden || (t->dtype == DTYPE_STRING) != strings)
+	if ((t->dtype == DTYPE_STRING) != strings)
 		return 0;
 	r = path_from_key(t->key, s->branch->model->object_based, &path);
 	if (r < 0)
@@ -53,7 +53,7 @@ static int strings_accept(const struct showing *s, struct span text, struct erro
 	cleanup_buf struct buf stored = {0};
 	int r = string_parse(tensor_of(s), text, &stored, err);
 
-	return r < 0 ? r : content_replace(m, &m->tensors[s->object], buf_span(&stored), err);
+	return r < 0 ? r : content_replace(m, model_tensor(m, s->object), buf_span(&stored), err);
 }
 
 static int strings_editable(const struct showing *s, struct error *err)

@@ -3,7 +3,7 @@
 #include "fs/view/links.h"
 #include "fs/view/paths.h"
 
-static int add_name(void *sink, uint32_t tensor, struct span name)
+static int add_name(void *sink, tensor_id tensor, struct span name)
 {
 	cleanup_buf struct buf path = {0};
 	int r = path_from_key(name, false, &path);

@@ -18,7 +18,7 @@ struct branch {
 	uint16_t number;    /* in the view */
 	_Atomic bool shown; /* all below is there */
 	node_id root;
-	node_id *tensor_nodes; /* of model->tensors[i]; NODE_NONE: not shown */
+	node_id *tensor_nodes; /* by tensor_id; NODE_NONE: not shown */
 	node_id *npy_nodes;    /* likewise, below npy/; all NODE_NONE until somebody looks there */
 	char **files;	       /* paths of assets, relative to the model's root */
 	size_t n_files, files_capacity;

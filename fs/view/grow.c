@@ -100,7 +100,7 @@ static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *wh
 {
 	if (kinds[kind]->of == THING_TENSOR && g->hidden++ < HIDDEN_LOGGED)
 		log_line("not shown, but kept: '%s': %s",
-			 quote(g->branch->model->tensors[object].key), why);
+			 quote(model_tensor(g->branch->model, object)->key), why);
 	if (g->hidden == HIDDEN_LOGGED)
 		log_line("not shown, but kept: more of these");
 }
@@ -134,16 +134,32 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 	return 0;
 }
 
+/* How many there are of a sort of thing that is numbered from 0 on. */
 static size_t count_things(const struct grower *g, enum thing of)
 {
 	switch (of) {
 	case THING_VIEW: return !g->branch;
 	case THING_MODEL: return g->branch != NULL;
-	case THING_TENSOR: return g->branch ? g->branch->model->n_tensors : 0;
+	case THING_TENSOR: return 0; /* they have ids */
 	case THING_DOCUMENT: return g->branch ? g->branch->model->n_documents : 0;
 	case THING_FILE: return g->branch ? g->branch->n_files : 0;
 	}
 	return 0;
+}
+
+/* The next thing of that sort; false behind the last one. *i is 0 at first. */
+static bool next_thing(const struct grower *g, enum thing of, size_t *i, uint32_t *ret_object)
+{
+	const struct tensor *t;
+
+	if (of != THING_TENSOR) {
+		*ret_object = (uint32_t)*i;
+		return (*i)++ < count_things(g, of);
+	}
+	t = g->branch ? model_next(g->branch->model, i) : NULL;
+	if (t)
+		*ret_object = t->id;
+	return t;
 }
 
 static int grow_all(struct grower *g)
@@ -151,9 +167,9 @@ static int grow_all(struct grower *g)
 	for (uint8_t kind = 0; kind < kind_count; kind++) {
 		const char *lazy = kinds[kind]->lazy;
 		bool now = lazy == g->lazy || (lazy && g->lazy && strcmp(lazy, g->lazy) == 0);
-		size_t n = now ? count_things(g, kinds[kind]->of) : 0;
+		uint32_t object;
 
-		for (uint32_t object = 0; object < n; object++) {
+		for (size_t i = 0; now && next_thing(g, kinds[kind]->of, &i, &object);) {
 			int r = grow_one(g, kind, object);
 
 			if (r < 0)
@@ -262,7 +278,7 @@ static int add_folders(struct grower *g)
 static int add_lazy_folders(struct grower *g)
 {
 	const struct model *m = g->branch->model;
-	int r = m->n_variables ? add_lazy(g, "npy") : 0;
+	int r = m->n_tensors ? add_lazy(g, "npy") : 0;
 
 	for (size_t i = 0; i < links_count && r == 0; i++)
 		if (links[i]->there(m))
@@ -312,8 +328,8 @@ int grow_branch(struct view *v, struct branch *b)
 	struct grower g = grower_of(v, b);
 	int r;
 
-	b->tensor_nodes = calloc(m->n_tensors + 1, sizeof(*b->tensor_nodes));
-	b->npy_nodes = calloc(m->n_tensors + 1, sizeof(*b->npy_nodes));
+	b->tensor_nodes = calloc(m->n_ids + 1, sizeof(*b->tensor_nodes));
+	b->npy_nodes = calloc(m->n_ids + 1, sizeof(*b->npy_nodes));
 	if (!b->tensor_nodes || !b->npy_nodes)
 		return -ENOMEM;
 	r = add_folders(&g);
@@ -346,7 +362,7 @@ static bool add_link(struct link_sink *sink, struct span path, node_id to)
 	return add_path(&sink->grower, path, &like);
 }
 
-int link_emit(struct link_sink *sink, struct span path, uint32_t tensor)
+int link_emit(struct link_sink *sink, struct span path, tensor_id tensor)
 {
 	const struct branch *b = sink->grower.branch;
 	cleanup_buf struct buf npy = {0};
@@ -368,13 +384,13 @@ int link_emit_folder(struct link_sink *sink, struct span name)
 	return add_folder(&sink->grower, sink->grower.root, name) ? 0 : -ENOMEM;
 }
 
-void link_hide(struct link_sink *sink, uint32_t tensor, const char *why)
+void link_hide(struct link_sink *sink, tensor_id tensor, const char *why)
 {
 	struct grower *g = &sink->grower;
 
 	if (g->hidden++ < HIDDEN_LOGGED)
 		log_line("%s/: no link to '%s': %s", sink->links->folder,
-			 quote(g->branch->model->tensors[tensor].key), why);
+			 quote(model_tensor(g->branch->model, tensor)->key), why);
 }
 
 static int grow_links(struct view *v, struct branch *b, node_id folder, const struct links *l)

@@ -31,7 +31,7 @@ static pid_t process_of(pid_t thread)
 static int open_tensor(struct handle *h, const struct node *n, bool truncate, struct error *err)
 {
 	struct branch *b = view_branch(h->view, n);
-	struct tensor *t = &b->model->tensors[n->object];
+	struct tensor *t = model_tensor(b->model, n->object);
 	int r = content_open(b->model, t, h->for_write, &h->content, err);
 
 	if (r < 0 || !truncate)

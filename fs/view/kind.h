@@ -18,7 +18,7 @@ struct view;
 enum thing {
 	THING_VIEW,	/* the mount: one object */
 	THING_MODEL,	/* a model: one object */
-	THING_TENSOR,	/* model->tensors[object] */
+	THING_TENSOR,	/* model_tensor(model, object) */
 	THING_DOCUMENT, /* model->documents[object] */
 	THING_FILE,	/* branch->files[object]: a file of the model's own, shown as it is */
 };

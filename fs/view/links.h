@@ -28,10 +28,10 @@ extern const struct links links_names, links_layers; /* links_NAME.c */
  * Adds PATH, to the bytes of a tensor, and, where it has one, PATH.npy to its .npy. A path that
  * cannot be shown is logged. -ENOMEM.
  */
-int link_emit(struct link_sink *sink, struct span path, uint32_t tensor);
+int link_emit(struct link_sink *sink, struct span path, tensor_id tensor);
 /* Adds a folder, in which links may follow or not; its name is not there yet. -ENOMEM. */
 int link_emit_folder(struct link_sink *sink, struct span name);
 /* Logs that a tensor has no link. */
-void link_hide(struct link_sink *sink, uint32_t tensor, const char *why);
+void link_hide(struct link_sink *sink, tensor_id tensor, const char *why);
 
 #endif

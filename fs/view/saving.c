@@ -135,17 +135,19 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 static void revert_all(struct view *v, const struct branch *b, node_id **changed, size_t *n,
 		       size_t *capacity)
 {
-	for (size_t i = 0; i < b->model->n_tensors; i++) {
+	struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(b->model, &i));) {
 		node_id *grown;
 
-		if (!content_revert(b->model, &b->model->tensors[i]))
+		if (!content_revert(b->model, t))
 			continue;
-		view_forget_size(v, b->tensor_nodes[i]);
+		view_forget_size(v, b->tensor_nodes[t->id]);
 		grown = vector_grow(*changed, *n, capacity, sizeof(*grown));
 		if (!grown)
 			continue;
 		*changed = grown;
-		grown[(*n)++] = b->tensor_nodes[i];
+		grown[(*n)++] = b->tensor_nodes[t->id];
 	}
 }
 

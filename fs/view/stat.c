@@ -12,7 +12,7 @@ static struct timespec from_nanoseconds(int64_t ns)
 
 static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 {
-	const struct tensor *t = &m->tensors[n->object];
+	const struct tensor *t = model_tensor(m, n->object);
 
 	st->st_size = (off_t)content_size(m, t);
 	if (content_mtime(m, t, &st->st_mtim))
@@ -72,7 +72,8 @@ bool view_is_editable(const struct view *v, const struct node *n)
 	if (k->editable)
 		return k->editable(&s, NULL) == 0;
 	return k->of == THING_TENSOR && !k->render &&
-	       content_editable(s.branch->model, &s.branch->model->tensors[n->object], NULL) == 0;
+	       content_editable(s.branch->model, model_tensor(s.branch->model, n->object), NULL) ==
+		       0;
 }
 
 /* Who may write: the control file its owner, a tensor that can be edited whom the umask lets. */

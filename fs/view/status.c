@@ -32,14 +32,15 @@ static void end_array(struct buf *out, bool empty)
 static bool add_pending(const struct view *v, const struct branch *b, bool first, struct buf *out)
 {
 	struct model *m = b->model;
+	const struct tensor *t;
 	bool any = false;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
+	for (size_t i = 0; (t = model_next(m, &i));) {
 		cleanup_buf struct buf path = {0};
 
-		if (!edits_unsaved(m) || !b->tensor_nodes[i] || !content_edited(m, &m->tensors[i]))
+		if (!edits_unsaved(m) || !b->tensor_nodes[t->id] || !content_edited(m, t))
 			continue;
-		view_path(v, b->tensor_nodes[i], &path);
+		view_path(v, b->tensor_nodes[t->id], &path);
 		add_pair(out, first && !any, buf_span(&path), "change", span_str("edited"));
 		any = true;
 	}

@@ -55,7 +55,7 @@ static int open_tail(struct text *t, struct error *err)
 {
 	struct model *m = model_of(t);
 
-	return content_open(m, &m->tensors[t->what.object], false, &t->tail, err);
+	return content_open(m, model_tensor(m, t->what.object), false, &t->tail, err);
 }
 
 static struct text *text_new(struct view *v, node_id id, const struct node *n, bool anew,
@@ -305,7 +305,7 @@ static int begin(struct text *t, uint64_t keep, struct error *err)
 
 	if (t->draft)
 		return 0;
-	r = scratch_new(m, &m->tensors[t->what.object], &draft, err);
+	r = scratch_new(m, model_tensor(m, t->what.object), &draft, err);
 	if (r < 0)
 		return r;
 	keep = keep < whole ? keep : whole;

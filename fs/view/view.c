@@ -57,6 +57,7 @@ bool view_can_be_edited(const struct view *v)
 node_id view_twin(struct view *v, node_id id, int64_t *ret_shift)
 {
 	cleanup_buf struct buf header = {0};
+	const struct tensor *t;
 	struct branch *b;
 	struct node n;
 	bool npy;
@@ -67,7 +68,8 @@ node_id view_twin(struct view *v, node_id id, int64_t *ret_shift)
 	npy = kinds[n.kind]->tail;
 	if (!b->npy_nodes[n.object])
 		return NODE_NONE;
-	npy_header(b->model->tensors[n.object].dtype, &b->model->tensors[n.object].shape, &header);
+	t = model_tensor(b->model, n.object);
+	npy_header(t->dtype, &t->shape, &header);
 	*ret_shift = npy ? -(int64_t)header.n : (int64_t)header.n;
 	return npy ? b->tensor_nodes[n.object] : b->npy_nodes[n.object];
 }
@@ -76,7 +78,7 @@ struct tensor *view_tensor(const struct view *v, const struct node *n)
 {
 	if (n->type != NODE_FILE || kinds[n->kind]->of != THING_TENSOR)
 		return NULL;
-	return &view_branch(v, n)->model->tensors[n->object];
+	return model_tensor(view_branch(v, n)->model, n->object);
 }
 
 void view_path(const struct view *v, node_id id, struct buf *out)
@@ -117,10 +119,13 @@ void view_note_dropped(struct view *v, node_id id, const char *why)
 
 void view_note_lost_drafts(struct view *v, const struct branch *b)
 {
-	for (size_t i = 0; i < b->model->n_tensors; i++) {
-		if (!b->model->tensors[i].draft_lost)
+	const struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(b->model, &i));) {
+		if (!t->draft_lost)
 			continue;
-		view_note_dropped(v, b->tensor_nodes[i], "the daemon died before it was complete");
+		view_note_dropped(v, b->tensor_nodes[t->id],
+				  "the daemon died before it was complete");
 		v->lost_drafts = true;
 	}
 }
@@ -128,13 +133,14 @@ void view_note_lost_drafts(struct view *v, const struct branch *b)
 void view_drop_drafts(struct view *v)
 {
 	struct branch *b;
+	struct tensor *t;
 
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		for (size_t k = 0; k < b->model->n_tensors; k++) {
+		for (size_t k = 0; (t = model_next(b->model, &k));) {
 			struct error why = {""};
 
-			if (content_give_up(b->model, &b->model->tensors[k], &why))
-				view_note_dropped(v, b->tensor_nodes[k], why.text);
+			if (content_give_up(b->model, t, &why))
+				view_note_dropped(v, b->tensor_nodes[t->id], why.text);
 		}
 	}
 }

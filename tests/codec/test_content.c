@@ -138,9 +138,11 @@ static bool give_up_draft(const char *key)
 /* Drops all edits and drafts. */
 static void discard_edits(void)
 {
+	struct tensor *t;
+
 	assert_int_equal(edits_remove(model, NULL), 0);
-	for (size_t i = 0; i < model->n_tensors; i++)
-		content_revert(model, &model->tensors[i]);
+	for (size_t i = 0; (t = model_next(model, &i));)
+		content_revert(model, t);
 	settle_tidy(model);
 }
 

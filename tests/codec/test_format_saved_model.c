@@ -225,7 +225,7 @@ TEST(models_of_tensorflow)
 		check_config(m, &truth);
 		check_training(m, &truth);
 		check_base(m, models[i].base);
-		assert_int_equal(m->n_variables, models[i].variables);
+		assert_int_equal(m->n_tensors, models[i].variables);
 		assert_string_equal(m->kind, models[i].kind);
 		assert_true(m->has_assets == models[i].assets && m->has_extra == models[i].extra);
 		check_producer(m->tensorflow_version, &truth, "tensorflow");
@@ -238,7 +238,7 @@ TEST(the_file_stands_for_the_folder)
 	cleanup_model struct model *m = open_model(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
 
 	check_base(m, "saved_model.pb variables/variables.index ");
-	assert_true(m->n_documents == 3 && m->n_variables == 2);
+	assert_true(m->n_documents == 3 && m->n_tensors == 2);
 }
 
 TEST(models_of_other_people)
@@ -252,7 +252,7 @@ TEST(models_of_other_people)
 		cleanup_model struct model *m =
 			open_model(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
 
-		assert_true(m->n_variables == 3 && m->has_assets);
+		assert_true(m->n_tensors == 3 && m->has_assets);
 		assert_int_equal(m->n_documents, tf == 1 ? 2 : 7);
 		assert_non_null(model_document(m, DOCUMENT_SIGNATURE, span_str("serving_default")));
 		assert_says(m->tensorflow_version, tf == 1 ? "1.0.0-rc2" : "2.14.0");

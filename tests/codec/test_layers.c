@@ -45,11 +45,11 @@ static void add_node(struct model *m, struct buf *graph, const struct node *n, s
 		add_text_field(&attribute, 1, "VARIABLE_VALUE");
 		pb_add_bytes(&attribute, 3, key_of(m, i));
 		add_field(&node, 2, &attribute);
-		m->tensors[m->n_tensors++] = (struct tensor){
-			.key = key_of(m, i),
-			.variable = span_str(n->variable),
-			.dtype = 1,
-		};
+		model_add_tensor(m, &(struct tensor){
+					    .key = key_of(m, i),
+					    .variable = span_str(n->variable),
+					    .dtype = 1,
+				    });
 	}
 	add_field(graph, 1, &node);
 }
@@ -85,9 +85,9 @@ static struct model *make_model(const struct node *nodes, size_t n)
 
 	m->format = &made_up;
 	m->object_based = true;
-	m->tensors = calloc(n + 1, sizeof(*m->tensors));
-	m->tensors[m->n_tensors++] = (struct tensor){
-		.key = span_str(BUNDLE_GRAPH_KEY), .dtype = DTYPE_STRING, .hidden = true};
+	model_add_tensor(m, &(struct tensor){.key = span_str(BUNDLE_GRAPH_KEY),
+					     .dtype = DTYPE_STRING,
+					     .hidden = true});
 	for (size_t i = 0; i < n; i++)
 		add_node(m, &graph, &nodes[i], i);
 	store(buf_span(&graph));

@@ -151,20 +151,19 @@ TEST(sizes)
 		{.dtype = DTYPE_STRING, .shape = {2, small}, .base = {.size = 100}},
 		{.dtype = 1, .shape = {1, big}, .damage = "bad"},
 	};
-	struct model m = {
-		.format = &format_bundle, .tensors = tensors, .n_tensors = 4, .n_variables = 3};
+	struct model m = {.format = &format_bundle, .tensors = tensors, .n_ids = 4, .n_tensors = 3};
 
 	check_member(&m, "tensors", "3");
 	check_member(&m, "bytes", "160");
 	check_member(&m, "damaged", "1");
-	m.n_tensors = 2;
+	m.n_ids = 2;
 	check_member(&m, "damaged", "");
 	/* More than a double could say, and more than there is. */
 	tensors[0] = (struct tensor){.dtype = 4, .shape = {1, big}};
 	check_member(&m, "bytes", "9223372036854775807");
 	tensors[1] = tensors[0];
 	tensors[2] = tensors[0];
-	m.n_tensors = 3;
+	m.n_ids = 3;
 	check_member(&m, "bytes", "18446744073709551615");
 }
 

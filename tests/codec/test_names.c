@@ -74,7 +74,7 @@ struct spec {
 	bool used, hidden;
 };
 
-static int add_line(void *context, uint32_t tensor, struct span name)
+static int add_line(void *context, tensor_id tensor, struct span name)
 {
 	buf_add(context, name);
 	buf_printf(context, " %u\n", tensor);
@@ -86,16 +86,14 @@ static void check_model(const struct spec *specs, size_t n, const char *expected
 	cleanup_model struct model *m = model_new();
 	cleanup_buf struct buf out = {0};
 
-	m->tensors = calloc(n, sizeof(*m->tensors));
-	m->n_tensors = n;
 	for (size_t i = 0; i < n; i++)
-		m->tensors[i] = (struct tensor){
-			.key = span_str(specs[i].key),
-			.variable = span_str(specs[i].variable),
-			.node = specs[i].node,
-			.used = specs[i].used,
-			.hidden = specs[i].hidden,
-		};
+		model_add_tensor(m, &(struct tensor){
+					    .key = span_str(specs[i].key),
+					    .variable = span_str(specs[i].variable),
+					    .node = specs[i].node,
+					    .used = specs[i].used,
+					    .hidden = specs[i].hidden,
+				    });
 	assert_int_equal(model_names(m, add_line, &out), 0);
 	assert_says(buf_span(&out), expected);
 	assert_int_equal(model_has_names(m), expected[0] != 0);

@@ -296,12 +296,13 @@ static int do_sync(struct error *err)
 /* As discard_all() of fs/view/saving.c. */
 static int do_discard(struct error *err)
 {
+	struct tensor *t;
 	int r;
 
 	note("begin %u discard\n", d.serial);
 	r = edits_remove(d.m, err);
-	for (size_t i = 0; r == 0 && i < d.m->n_tensors; i++)
-		content_revert(d.m, &d.m->tensors[i]);
+	for (size_t i = 0; r == 0 && (t = model_next(d.m, &i));)
+		content_revert(d.m, t);
 	return r;
 }
 

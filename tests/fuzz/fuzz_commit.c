@@ -107,11 +107,12 @@ static bool read_tensor(struct model *m, struct tensor *t, uint32_t *ret_crc)
 
 static void read_tensors(struct model *m, struct seen *ret)
 {
+	struct tensor *t;
+	size_t next = 0;
+
 	*ret = (struct seen){0};
-	/* What is hidden is part of something else, and changes with that. */
-	for (size_t i = 0; i < m->n_tensors && i < TENSORS_MAX; i++)
-		ret->tensor[i].readable = !m->tensors[i].hidden &&
-					  read_tensor(m, &m->tensors[i], &ret->tensor[i].crc);
+	for (size_t i = 0; i < TENSORS_MAX && (t = model_next(m, &next)); i++)
+		ret->tensor[i].readable = read_tensor(m, t, &ret->tensor[i].crc);
 }
 
 static void must_be_as_seen(struct model *m, const struct seen *before)
@@ -130,13 +131,13 @@ static unsigned edit(struct model *m, unsigned most)
 {
 	static const uint8_t bytes[] = "edited, as can be seen";
 	unsigned edited = 0;
+	struct tensor *t;
 
-	for (size_t i = 0; i < m->n_tensors && edited < most; i++) {
-		struct tensor *t = &m->tensors[i];
+	for (size_t i = 0; edited < most && (t = model_next(m, &i));) {
 		struct content *c;
 		struct error err = {0};
 
-		if (t->hidden || !tensor_size(t) || content_open(m, t, true, &c, &err) < 0)
+		if (!tensor_size(t) || content_open(m, t, true, &c, &err) < 0)
 			continue;
 		MUST(content_write(c, bytes, sizeof(bytes), tensor_size(t) / 2, &err) > 0);
 		(void)content_close(c, true, &err);

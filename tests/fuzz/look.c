@@ -123,7 +123,7 @@ static int look_at_name(void *model, uint32_t tensor, struct span name)
 {
 	const struct model *m = model;
 
-	MUST(tensor < m->n_tensors && !m->tensors[tensor].hidden && name.n);
+	MUST(model_find(m, model_tensor(m, tensor)->key)->id == tensor && name.n);
 	return 0;
 }
 
@@ -144,11 +144,13 @@ static void look_at_layers(struct model *m)
 
 void look_at_model(struct model *m)
 {
+	struct tensor *t;
+
 	look_at_documents(m);
 	MUST(model_names(m, look_at_name, m) == 0);
 	look_at_layers(m);
-	for (size_t i = 0; i < m->n_tensors && i < TENSORS_MAX; i++) {
-		look_at_tensor(m, &m->tensors[i]);
-		verify(m, &m->tensors[i]);
+	for (size_t i = 0; i < TENSORS_MAX && (t = model_next(m, &i));) {
+		look_at_tensor(m, t);
+		verify(m, t);
 	}
 }
