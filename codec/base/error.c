@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/base/utf8.h"
+
 int error_set(struct error *err, int code, const char *format, ...)
 {
 	va_list args;
@@ -69,27 +71,41 @@ int error_errno(struct error *err, const char *format, ...)
 	return -saved;
 }
 
+/* How many bytes of a character that any terminal may get are in front; 0: one byte that is none.
+ */
+static size_t printable(struct span text)
+{
+	struct span rest = text;
+	uint32_t c;
+
+	if (!utf8_take(&rest, &c) || c < 0x20 || (c >= 0x7f && c < 0xa0))
+		return 0;
+	return text.n - rest.n;
+}
+
 const char *quote_into(struct span text, char *out, size_t size)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < text.n; i++) {
-		uint8_t c = text.p[i];
+	while (text.n) {
+		size_t n = printable(text);
 
-		if (size - n < 8) { /* an escape, "..." and the NUL still fit */
-			n += (size_t)snprintf(out + n, size - n, "...");
+		if (size - at < 8) { /* an escape, "..." and the NUL still fit */
+			at += (size_t)snprintf(out + at, size - at, "...");
 			break;
 		}
-		if (c >= 0x20 && c != 0x7f) {
-			out[n++] = (char)c;
+		if (n) {
+			memcpy(out + at, text.p, n);
+			at += n;
 		} else {
-			out[n++] = '\\';
-			out[n++] = 'x';
-			out[n++] = hex[c >> 4];
-			out[n++] = hex[c & 15];
+			out[at++] = '\\';
+			out[at++] = 'x';
+			out[at++] = hex[text.p[0] >> 4];
+			out[at++] = hex[text.p[0] & 15];
 		}
+		text = span_skip(text, n ? n : 1);
 	}
-	out[n] = '\0';
+	out[at] = '\0';
 	return out;
 }

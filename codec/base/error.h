@@ -46,8 +46,8 @@ int error_add(struct error *err, int code, const char *format, ...)
 int error_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Bytes that came from a file, fit for a message: what is not printable becomes \xNN, what does
- * not fit becomes "...". Returns out, which has room for size bytes.
+ * Bytes that came from a file, fit for a message: a control character, and what is no UTF-8,
+ * becomes \xNN, what does not fit becomes "...". Returns out, which has room for size bytes.
  */
 const char *quote_into(struct span text, char *out, size_t size);
 

@@ -21,13 +21,16 @@ int verify_entry(struct model *m, const struct tensor *t, const struct stored_wa
 
 int verify_tensor(struct model *m, const struct tensor *t, struct error *err)
 {
-	int r = 0;
+	int r;
 
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
 	if (!t->slices)
 		return verify_entry(m, t, NULL, err);
-	for (size_t i = 0; i < t->slices->n && r == 0; i++)
+	for (size_t i = 0; i < t->slices->n; i++) {
 		r = verify_entry(m, &m->tensors[t->slices->slice[i].tensor], NULL, err);
-	return r;
+		if (r < 0)
+			return error_prefix(err, r, "slice %zu", i);
+	}
+	return 0;
 }

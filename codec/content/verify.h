@@ -13,7 +13,10 @@
  */
 int verify_entry(struct model *m, const struct tensor *t, const struct stored_watch *watch,
 		 struct error *err);
-/* The same for a tensor with all of its slices. The layout is locked for reading by the caller. */
+/*
+ * Verifies a tensor with all of its slices; err says which of them is damaged. The caller has
+ * locked the layout for reading.
+ */
 int verify_tensor(struct model *m, const struct tensor *t, struct error *err);
 
 #endif

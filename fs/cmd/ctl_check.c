@@ -23,6 +23,15 @@ struct check {
 	struct stats *stats; /* of model->tensors[i]; NULL: nobody asks */
 };
 
+/* A slice has a key of bytes that nobody can read: it is called by its variable. */
+static void print_name(const struct model *m, const struct tensor *t)
+{
+	if (t->is_slice)
+		printf("'%s': slice %u: ", quote(m->tensors[t->whole].key), t->part);
+	else
+		printf("'%s': ", quote(t->key));
+}
+
 /* t: NULL if it is the fault of a file. */
 static void fault(struct check *c, const struct tensor *t, const char *what)
 {
@@ -30,7 +39,7 @@ static void fault(struct check *c, const struct tensor *t, const char *what)
 	c->faults++;
 	printf("%s: ", c->m->place.argument);
 	if (t)
-		printf("'%s': ", quote(t->key));
+		print_name(c->m, t);
 	printf("%s\n", what);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -54,6 +54,8 @@ TEST(names_are_quoted_for_messages)
 	assert_string_equal(quote(span_str("dense/kernel")), "dense/kernel");
 	assert_string_equal(quote(span_of("a\0\n\\\x7f", 5)), "a\\x00\\x0a\\\\x7f");
 	assert_string_equal(quote(span_str("gr\xc3\xbc\xc3\x9f")), "gr\xc3\xbc\xc3\x9f");
+	assert_string_equal(quote(span_str("\xff\xc3|\xc2\x9b|\xc2\xa0|\xf0\x9f\x98\x80")),
+			    "\\xff\\xc3|\\xc2\\x9b|\xc2\xa0|\xf0\x9f\x98\x80");
 	assert_string_equal(quote((struct span){0}), "");
 	quote_into(span_str("0123456789abcdef"), small, sizeof(small));
 	assert_string_equal(small, "012345678...");

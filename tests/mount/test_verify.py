@@ -36,8 +36,13 @@ def test_a_damaged_tensor_is_an_error_at_its_first_open_only_with_verify(broken,
 
 
 def test_each_slice_of_a_partitioned_variable_is_verified(broken):
-    with Mount(broken('slice-crc'), 'verify') as m, fails(errno.EIO):
-        m.file('p').open('rb')
+    model = broken('slice-crc')
+    where = 'slice 1: model.data-00000-of-00001 at offset 60: checksum mismatch'
+    with Mount(model, 'verify') as m:
+        with fails(errno.EIO):
+            m.file('p').open('rb')
+        assert f'variables/p: {where}' in m.log()
+    assert weightctl('check', model).stdout.startswith(f"{model}: 'p': {where}")
 
 
 def test_a_damaged_tensor_cannot_be_opened_for_an_update_but_written_over(broken):
