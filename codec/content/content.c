@@ -277,15 +277,7 @@ static struct content *peek(struct model *m, const struct tensor *t)
 	return c;
 }
 
-void content_hold(struct content *c)
-{
-	pthread_mutex_lock(&c->model->contents);
-	c->handles++;
-	pthread_mutex_unlock(&c->model->contents);
-	content_lock(c);
-}
-
-void content_let_go(struct content *c)
+static void let_go(struct content *c)
 {
 	content_unlock(c);
 	content_put(c);
@@ -299,7 +291,7 @@ uint64_t content_size(struct model *m, const struct tensor *t)
 	if (!c)
 		return tensor_size(t);
 	size = content_seen(c);
-	content_let_go(c);
+	let_go(c);
 	return size;
 }
 
@@ -311,7 +303,7 @@ unsigned content_holds(struct model *m, const struct tensor *t)
 	if (!c)
 		return 0;
 	found = (c->overlay ? CONTENT_OVERLAY : 0) | (c->draft ? CONTENT_DRAFT : 0);
-	content_let_go(c);
+	let_go(c);
 	return found;
 }
 
@@ -336,7 +328,7 @@ bool content_draft_in(struct model *m, const struct tensor *t, const struct data
 	found = c->draft && c->draft->data == d;
 	if (found)
 		*ret = (struct extent){.offset = c->draft->offset, .size = c->draft->size};
-	content_let_go(c);
+	let_go(c);
 	return found;
 }
 
@@ -348,7 +340,7 @@ bool content_edited(struct model *m, const struct tensor *t)
 	if (!c)
 		return false;
 	edited = c->overlay != NULL;
-	content_let_go(c);
+	let_go(c);
 	return edited;
 }
 
@@ -362,7 +354,7 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 	edited = c->mtime.tv_sec != 0;
 	if (edited)
 		*ret = c->mtime;
-	content_let_go(c);
+	let_go(c);
 	return edited;
 }
 
@@ -379,7 +371,7 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 		content_incomplete(c, err);
 		drop_draft(c);
 	}
-	content_let_go(c);
+	let_go(c);
 	return had;
 }
 
@@ -397,7 +389,7 @@ bool content_revert(struct model *m, struct tensor *t)
 	c->overlay = region_free(c->overlay);
 	c->draft_size = c->keep = 0;
 	c->mtime = (struct timespec){0};
-	content_let_go(c);
+	let_go(c);
 	return had;
 }
 

@@ -82,29 +82,26 @@ bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret
 
 /*
  * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
- * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy()
+ * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy_locked()
  * serves then). -EIO, -ESTALE: a shard that a commit has put there cannot be read. To be handed to
  * the kernel, never read.
  */
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 void content_lock(struct content *c);
 void content_unlock(struct content *c);
-/*
- * The same, and the content stays even if its last handle is closed meanwhile: a program may
- * close a file as soon as its READ is answered, which is before we unlock.
- */
-void content_hold(struct content *c);
-void content_let_go(struct content *c);
 /* How many bytes are seen. The content is locked. */
 uint64_t content_seen(const struct content *c);
-/* The same bytes, copied. -EIO, -ESTALE. The second one is for who has locked the content. */
-int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+/* The same bytes, copied. -EIO, -ESTALE. The content is locked. */
 int content_copy_locked(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
+/* The same, and locks by itself; for tests. */
+int content_copy(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
 
 /*
- * The bytes that a commit takes: base and overlay, whatever draft there is. For a committer, who
- * has closed the gate: it does not lock.
+ * The bytes that a commit takes: base and overlay, whatever draft there is; and so what is shown of
+ * the tensor in another way. Copied, or as pieces, as content_read() has them. Not locked: the
+ * content is, or the gate is closed.
  */
+int content_read_accepted(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 int content_accepted(struct content *c, uint64_t offset, size_t n, void *to, struct error *err);
 
 /*
@@ -119,11 +116,6 @@ ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t o
  * the tensor, and no draft: nothing happens. -EFBIG: larger.
  */
 int content_truncate(struct content *c, uint64_t size, struct error *err);
-/*
- * The same for a tensor that the caller has not open: while nobody has it open for writing, only
- * its own size is accepted. -EINVAL: shorter. -EFBIG: longer. Errors of content_editable().
- */
-int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err);
 /*
  * Judges a draft: CONTENT_ACCEPTED if it is complete, CONTENT_SAME if there is none, -EINVAL if
  * it is not complete (it stays), with what it lacks in err.

@@ -204,24 +204,6 @@ int content_truncate(struct content *c, uint64_t size, struct error *err)
 	return r;
 }
 
-int content_truncate_closed(struct model *m, struct tensor *t, uint64_t size, struct error *err)
-{
-	uint64_t whole = tensor_size(t);
-	struct content *c;
-	int r = content_open(m, t, true, &c, err);
-
-	if (r < 0)
-		return r;
-	if (content_writers(c) > 1)
-		r = content_truncate(c, size, err);
-	else if (size != whole)
-		r = error_set(err, size < whole ? -EINVAL : -EFBIG,
-			      "the tensor has %llu bytes; it cannot have %llu",
-			      (unsigned long long)whole, (unsigned long long)size);
-	content_close(c, true, NULL);
-	return r;
-}
-
 /* Blocks of the draft that still show the content below it are written down. */
 static int fill_kept(struct content *c, struct error *err)
 {

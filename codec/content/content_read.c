@@ -147,6 +147,14 @@ int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov
 	return r < 0 ? r : g.n;
 }
 
+int content_read_accepted(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max)
+{
+	struct gather g = {iov, 0, max};
+	int r = walk_overlay(c, offset, n, gather_piece, &g);
+
+	return r < 0 ? r : g.n;
+}
+
 /* ---- copying ---- */
 
 struct copy {

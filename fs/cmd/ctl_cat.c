@@ -56,7 +56,7 @@ static void match_tensors(struct matches *m, const struct branch *b)
 
 	for (size_t i = 0; (t = model_next(b->model, &i));)
 		if (span_equal(t->key, m->name) || span_equal(t->variable, m->name))
-			add_match(m, b->tensor_nodes[t->id]);
+			add_match(m, branch_main_node(b, THING_TENSOR, t->id));
 }
 
 static void list_matches(const struct matches *m)
@@ -124,47 +124,22 @@ static node_id find(struct view *v, const char *name)
 	return id;
 }
 
-static int copy_tensor(struct handle *h, struct error *err)
+/* What is mapped is copied and not looked at: a file may become shorter meanwhile. */
+static int copy_out(struct handle *h, struct error *err)
 {
 	enum { PART = 1 << 20 };
 	cleanup_free uint8_t *part = malloc(PART);
-	uint64_t size = content_size(h->content->model, h->content->tensor);
+	uint64_t at = 0;
+	ssize_t n = 0;
 
 	if (!part)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < size;) {
-		size_t n = size - at < PART ? (size_t)(size - at) : PART;
-		int r = content_copy(h->content, at, n, part, err);
-
-		if (r < 0)
-			return r;
-		if (fwrite(part, 1, n, stdout) != n)
+	while ((n = opened_copy(h->opened, at, PART, part, err)) > 0) {
+		if (fwrite(part, 1, (size_t)n, stdout) != (size_t)n)
 			return error_errno(err, "standard output");
-		at += n;
+		at += (uint64_t)n;
 	}
-	return 0;
-}
-
-static int copy_other(struct handle *h, struct error *err)
-{
-	struct reading part;
-	uint64_t at = 0;
-	int n, r = 0;
-
-	do {
-		n = handle_read(h, at, 1 << 20, &part, err);
-		if (n < 0)
-			break;
-		for (int i = 0; i < n && r == 0; i++) {
-			const struct iovec *piece = &part.pieces[i];
-
-			if (fwrite(piece->iov_base, 1, piece->iov_len, stdout) != piece->iov_len)
-				r = error_errno(err, "standard output");
-			at += piece->iov_len;
-		}
-		handle_read_end(&part);
-	} while (n > 0 && r == 0);
-	return n < 0 ? n : r;
+	return (int)n;
 }
 
 static int cat(struct view *v, node_id id)
@@ -174,7 +149,7 @@ static int cat(struct view *v, node_id id)
 	int r = handle_open(v, id, O_RDONLY, 0, &h, &err);
 
 	if (r == 0) {
-		r = h->content ? copy_tensor(h, &err) : copy_other(h, &err);
+		r = copy_out(h, &err);
 		handle_close(h);
 	}
 	if (r == 0 && fflush(stdout) != 0)

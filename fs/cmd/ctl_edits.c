@@ -103,7 +103,7 @@ static void print_summary(const struct view *v, const struct summary *found)
 
 		if (!content_edited(b->model, t))
 			continue;
-		view_path(v, b->tensor_nodes[t->id], &path);
+		view_path(v, branch_main_node(b, THING_TENSOR, t->id), &path);
 		printf("edited: %s\n", quote(buf_span(&path)));
 		n++;
 	}

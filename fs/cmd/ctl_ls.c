@@ -11,7 +11,7 @@ static void print_one(const struct view *v, const struct branch *b, const struct
 {
 	cleanup_buf struct buf path = {0}, shape = {0};
 
-	view_path(v, b->tensor_nodes[t->id], &path);
+	view_path(v, branch_main_node(b, THING_TENSOR, t->id), &path);
 	shape_print(&t->shape, &shape);
 	if (long_form)
 		printf("%-10s %12llu  %-16.*s  ", dtype_name(t->dtype).text,
@@ -38,7 +38,7 @@ static int run(int argc, char **argv)
 	all = ctl_look_at_all(v);
 	for (size_t k = 0; (b = view_next_branch(v, &k));)
 		for (size_t i = 0; (t = model_next(b->model, &i));)
-			if (b->tensor_nodes[t->id])
+			if (branch_main_node(b, THING_TENSOR, t->id))
 				print_one(v, b, t, long_form);
 	view_free(v);
 	return all && fflush(stdout) == 0 ? EXIT_FINE : EXIT_FINDING;

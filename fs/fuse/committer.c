@@ -197,7 +197,7 @@ static void discard(struct committer *k, struct order *o)
 	edit_resume(s);
 	for (size_t i = 0; i < n; i++) {
 		notify_changed(s->notifier, changed[i]);
-		notify_twin(s, changed[i], 0, 0);
+		notify_twins(s, changed[i], 0, 0);
 	}
 	free(changed);
 	if (r < 0)

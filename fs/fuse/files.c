@@ -12,9 +12,9 @@ void files_add(struct session *s, struct open_file *file)
 	pthread_mutex_unlock(&s->files_lock);
 }
 
-enum content_outcome files_close(struct session *s, struct open_file *file)
+enum edit_outcome files_close(struct session *s, struct open_file *file)
 {
-	enum content_outcome outcome = CONTENT_SAME;
+	enum edit_outcome outcome = EDIT_NONE;
 
 	pthread_mutex_lock(&s->files_lock);
 	LIST_REMOVE(file, in_session);

@@ -27,7 +27,7 @@ static inline struct handle *open_handle(const struct fuse_file_info *fi)
 /* Puts a file on the list. */
 void files_add(struct session *s, struct open_file *file);
 /* Takes it off the list, closes and frees it. */
-enum content_outcome files_close(struct session *s, struct open_file *file);
+enum edit_outcome files_close(struct session *s, struct open_file *file);
 /* The session is over, and nobody will release what is still open: all of it is closed. */
 void files_close_all(struct session *s);
 /* Those that are open for writing, each once; to be freed. NULL without memory, or if none. */

@@ -97,19 +97,26 @@ void notify_changed(struct notifier *n, node_id node)
 		log_line("no memory: the kernel may show old bytes");
 }
 
-void notify_twin(struct session *s, node_id node, uint64_t offset, uint64_t size)
+void notify_twins(struct session *s, node_id node, uint64_t offset, uint64_t size)
 {
-	struct post p = {.size = (off_t)size};
-	struct node twin;
-	int64_t shift;
+	struct node n, other;
+	struct twin twin;
 
-	p.node = view_twin(s->view, node, &shift);
-	if (!p.node || !tree_get(s->view->tree, p.node, &twin) || !twin.known)
+	if (!tree_get(s->view->tree, node, &n))
 		return;
-	if (size && (int64_t)offset + shift > 0)
-		p.offset = (off_t)((int64_t)offset + shift);
-	if (!post(s->notifier, &p))
-		log_line("no memory: the kernel may show old bytes");
+	for (uint8_t kind = 0; view_next_twin(s->view, &n, &kind, &twin);) {
+		int64_t start = (int64_t)offset + twin.shift;
+		struct post p = {.node = twin.node};
+
+		if (!tree_get(s->view->tree, twin.node, &other) || !other.known)
+			continue;
+		if (twin.shifted) {
+			p.size = (off_t)size;
+			p.offset = size && start > 0 ? start : 0;
+		}
+		if (!post(s->notifier, &p))
+			log_line("no memory: the kernel may show old bytes");
+	}
 }
 
 void notify_reply(struct notifier *n, fuse_req_t req, int code)

@@ -17,10 +17,10 @@ void notifier_stop(struct notifier *n);
 /* The kernel's pages and attributes of an inode are wrong: all of them. */
 void notify_changed(struct notifier *n, node_id node);
 /*
- * Bytes of a tensor changed through one of its files: those pages of the other one are wrong, if
- * the kernel knows it. size 0: all of them.
+ * Bytes of a tensor changed through one of its files: where they lie in any other one that the
+ * kernel knows its pages are wrong. size 0: all of them.
  */
-void notify_twin(struct session *s, node_id node, uint64_t offset, uint64_t size);
+void notify_twins(struct session *s, node_id node, uint64_t offset, uint64_t size);
 /* Answers the request behind what was posted before. code is 0 or negative. */
 void notify_reply(struct notifier *n, fuse_req_t req, int code);
 

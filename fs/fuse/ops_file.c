@@ -73,7 +73,7 @@ static void open_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!tree_get(session_of(req)->view->tree, (node_id)ino, &n))
 		fuse_reply_err(req, ENOENT);
-	else if (n.type == NODE_FILE && kinds[n.kind] == &kind_control)
+	else if (n.type == NODE_FILE && !kinds[n.kind]->compose)
 		open_control(&call);
 	else if (wants_write(fi))
 		edit(&call);
@@ -113,7 +113,7 @@ static void do_write(struct edit_call *call)
 	ssize_t n = handle_write(h, call->bytes, call->size, (uint64_t)call->offset, &err);
 
 	if (n >= 0) {
-		notify_twin(s, (node_id)call->ino, (uint64_t)call->offset, (uint64_t)n);
+		notify_twins(s, (node_id)call->ino, (uint64_t)call->offset, (uint64_t)n);
 		fuse_reply_write(call->req, (size_t)n);
 		return;
 	}
@@ -148,11 +148,10 @@ static void do_flush(struct edit_call *call)
 	struct handle *h = open_handle(&call->fi);
 	int r = handle_flush(h, fuse_req_ctx(call->req)->pid, &err);
 
-	/* A text is shown as it is understood, which may not be as it was written. */
-	if (r == CONTENT_ACCEPTED && h->text)
+	if (r == EDIT_RESHOWN)
 		notify_changed(s->notifier, (node_id)call->ino);
-	if (r == CONTENT_ACCEPTED)
-		notify_twin(s, (node_id)call->ino, 0, 0);
+	if (r == EDIT_RESHOWN || r == EDIT_TAKEN)
+		notify_twins(s, (node_id)call->ino, 0, 0);
 	if (r < 0 && r != -EINVAL) /* a draft that is not acceptable is logged when it goes */
 		log_refusal(s->view, (node_id)call->ino, &err);
 	notify_reply(s->notifier, call->req, r < 0 ? r : 0);
@@ -173,13 +172,12 @@ static void do_release(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct open_file *file = open_file(&call->fi);
-	bool text = file->handle->text != NULL;
-	enum content_outcome outcome = files_close(s, file);
+	enum edit_outcome outcome = files_close(s, file);
 
-	if (outcome == CONTENT_DROPPED || (outcome == CONTENT_ACCEPTED && text))
+	if (outcome == EDIT_DROPPED || outcome == EDIT_RESHOWN)
 		notify_changed(s->notifier, (node_id)call->ino);
-	if (outcome == CONTENT_ACCEPTED)
-		notify_twin(s, (node_id)call->ino, 0, 0);
+	if (outcome == EDIT_RESHOWN)
+		notify_twins(s, (node_id)call->ino, 0, 0);
 	fuse_reply_err(call->req, 0);
 }
 
@@ -247,11 +245,9 @@ static void fallocate_(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, o
 		fuse_reply_err(req, EPERM);
 	else if (mode)
 		fuse_reply_err(req, EOPNOTSUPP);
-	else if (h->content &&
-		 (uint64_t)offset + (uint64_t)length > tensor_size(h->content->tensor))
-		fuse_reply_err(req, EFBIG);
 	else
-		fuse_reply_err(req, 0);
+		fuse_reply_err(req, -opened_reserve(h->opened, (uint64_t)offset + (uint64_t)length,
+						    NULL));
 }
 
 void ops_fill_files(struct fuse_lowlevel_ops *ops)

@@ -1,4 +1,4 @@
-#include "fs/view/kind.h"
+#include "fs/kinds/kinds.h"
 
 const struct kind *const kinds[] = {
 	&kind_raw,	&kind_npy,	    &kind_strings,    &kind_signature,	 &kind_config,

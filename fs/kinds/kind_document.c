@@ -3,8 +3,9 @@
 
 #include "codec/model/format.h"
 #include "codec/saved_model/signature.h"
-#include "fs/view/kind.h"
-#include "fs/view/view.h"
+#include "fs/kinds/kinds.h"
+#include "fs/view/branch.h"
+#include "fs/view/pieces.h"
 
 static const struct document *document_of(const struct showing *s, enum document_type type)
 {
@@ -55,15 +56,15 @@ static int signature_path(const struct showing *s, struct buf *out)
 	return add_component(d->name, ".json", out);
 }
 
-static int signature_render(const struct showing *s, struct buf *out, struct error *err)
+static int signature_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
-	return signature_print(document_of(s, DOCUMENT_SIGNATURE)->text, out, err);
+	return signature_print(document_of(s, DOCUMENT_SIGNATURE)->text, &out->bytes, err);
 }
 
 const struct kind kind_signature = {
 	.of = THING_DOCUMENT,
 	.path = signature_path,
-	.render = signature_render,
+	.compose = signature_compose,
 };
 
 /* The path of a document of which a model has at most one. */
@@ -77,11 +78,11 @@ static int path_of(const struct showing *s, enum document_type type, const char 
 }
 
 /* The text is what is shown. */
-static int text_render(const struct showing *s, struct buf *out, struct error *err)
+static int text_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
 	(void)err;
-	buf_add(out, s->branch->model->documents[s->object].text);
-	return buf_error(out);
+	buf_add(&out->bytes, s->branch->model->documents[s->object].text);
+	return buf_error(&out->bytes);
 }
 
 static int config_path(const struct showing *s, struct buf *out)
@@ -92,7 +93,7 @@ static int config_path(const struct showing *s, struct buf *out)
 const struct kind kind_config = {
 	.of = THING_DOCUMENT,
 	.path = config_path,
-	.render = text_render,
+	.compose = text_compose,
 };
 
 static int training_path(const struct showing *s, struct buf *out)
@@ -103,7 +104,7 @@ static int training_path(const struct showing *s, struct buf *out)
 const struct kind kind_training = {
 	.of = THING_DOCUMENT,
 	.path = training_path,
-	.render = text_render,
+	.compose = text_compose,
 };
 
 static int object_graph_path(const struct showing *s, struct buf *out)
@@ -111,13 +112,13 @@ static int object_graph_path(const struct showing *s, struct buf *out)
 	return path_of(s, DOCUMENT_OBJECT_GRAPH, "object_graph.json", out);
 }
 
-static int object_graph_render(const struct showing *s, struct buf *out, struct error *err)
+static int object_graph_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
-	return bundle_print_graph(s->branch->model, out, err);
+	return bundle_print_graph(s->branch->model, &out->bytes, err);
 }
 
 const struct kind kind_object_graph = {
 	.of = THING_DOCUMENT,
 	.path = object_graph_path,
-	.render = object_graph_render,
+	.compose = object_graph_compose,
 };

@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "codec/base/swap.h"
 #include "codec/content/content.h"
 #include "codec/tensor/npy.h"
-#include "codec/base/swap.h"
-#include "fs/view/kind.h"
+#include "fs/kinds/kinds.h"
+#include "fs/view/pieces.h"
 #include "fs/view/view.h"
 
-static const struct tensor *tensor_of(const struct showing *s)
+static struct tensor *tensor_of(const struct showing *s)
 {
 	return model_tensor(s->branch->model, s->object);
 }
@@ -19,11 +20,12 @@ static const struct tensor *tensor_of(const struct showing *s)
 static int npy_path(const struct showing *s, struct buf *out)
 {
 	static const char raw[] = "variables/";
+	node_id node = branch_main_node(s->branch, THING_TENSOR, s->object);
 	cleanup_buf struct buf path = {0};
 
-	if (!s->branch->tensor_nodes[s->object] || !npy_has(tensor_of(s)->dtype))
+	if (!node || !npy_has(tensor_of(s)->dtype))
 		return 0;
-	tree_path(s->view->tree, s->branch->root, s->branch->tensor_nodes[s->object], &path);
+	tree_path(s->view->tree, s->branch->root, node, &path);
 	if (path.failed)
 		return -ENOMEM;
 	buf_add_str(out, "npy/");
@@ -32,16 +34,31 @@ static int npy_path(const struct showing *s, struct buf *out)
 	return 1;
 }
 
-static int npy_render(const struct showing *s, struct buf *out, struct error *err)
+static int npy_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
-	(void)err;
-	npy_header(tensor_of(s)->dtype, &tensor_of(s)->shape, out);
-	return buf_error(out);
+	struct tensor *t = tensor_of(s);
+
+	npy_header(t->dtype, &t->shape, &out->bytes);
+	return pieces_add_content(out, s->branch->model, t, err);
 }
 
-static int npy_editable(const struct showing *s, struct error *err)
+static uint64_t npy_shift(const struct showing *s)
 {
-	return content_editable(s->branch->model, tensor_of(s), err);
+	cleanup_buf struct buf header = {0};
+
+	npy_header(tensor_of(s)->dtype, &tensor_of(s)->shape, &header);
+	return header.n;
+}
+
+static uint64_t npy_size(const struct showing *s)
+{
+	return npy_shift(s) + tensor_size(tensor_of(s));
+}
+
+/* A file that somebody else made may have a longer header. */
+static uint64_t npy_room(const struct showing *s)
+{
+	return tensor_size(tensor_of(s)) + NPY_HEADER_MAX;
 }
 
 /* ---- taking a file over ---- */
@@ -112,10 +129,11 @@ static int take_over(const struct showing *s, const struct npy *npy, const uint8
 	return content_overwrite(m, t, put_elements, &e, err);
 }
 
-static int npy_accept(const struct showing *s, int fd, uint64_t size, struct error *err)
+static int npy_accept(const struct showing *s, const struct draft *d, struct error *err)
 {
 	const struct tensor *t = tensor_of(s);
-	void *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	size_t size = (size_t)d->size;
+	void *map = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, d->fd, 0) : MAP_FAILED;
 	cleanup_free struct npy *npy = malloc(sizeof(*npy));
 	struct span start;
 	int r;
@@ -125,7 +143,7 @@ static int npy_accept(const struct showing *s, int fd, uint64_t size, struct err
 			munmap(map, size);
 		return size ? -ENOMEM : error_set(err, -EINVAL, "an empty file is no .npy");
 	}
-	start = span_of(map, size < NPY_HEADER_MAX ? (size_t)size : NPY_HEADER_MAX);
+	start = span_of(map, size < NPY_HEADER_MAX ? size : NPY_HEADER_MAX);
 	r = npy_parse(start, npy, err);
 	if (r == 0)
 		r = npy_check(npy, t->dtype, &t->shape, err);
@@ -134,15 +152,17 @@ static int npy_accept(const struct showing *s, int fd, uint64_t size, struct err
 	if (r == 0)
 		r = take_over(s, npy, map, err);
 	munmap(map, size);
-	return r;
+	return r < 0 ? r : CONTENT_ACCEPTED;
 }
 
 const struct kind kind_npy = {
 	.of = THING_TENSOR,
+	.folder = "npy",
+	.link = ".npy",
 	.path = npy_path,
-	.render = npy_render,
-	.editable = npy_editable,
-	.tail = true,
-	.accept_file = npy_accept,
-	.lazy = "npy",
+	.compose = npy_compose,
+	.size = npy_size,
+	.shift = npy_shift,
+	.room = npy_room,
+	.accept = npy_accept,
 };

@@ -1,11 +1,12 @@
 /* Tensors below variables/: by their checkpoint keys, as raw bytes or, strings, as text. */
 #include "codec/content/content.h"
 #include "codec/content/string_text.h"
-#include "fs/view/kind.h"
+#include "fs/kinds/kinds.h"
+#include "fs/view/branch.h"
 #include "fs/view/paths.h"
-#include "fs/view/view.h"
+#include "fs/view/pieces.h"
 
-static const struct tensor *tensor_of(const struct showing *s)
+static struct tensor *tensor_of(const struct showing *s)
 {
 	return model_tensor(s->branch->model, s->object);
 }
@@ -31,40 +32,75 @@ static int raw_path(const struct showing *s, struct buf *out)
 	return add_path(s, false, out);
 }
 
-const struct kind kind_raw = {.of = THING_TENSOR, .path = raw_path};
+static int raw_compose(const struct showing *s, struct pieces *out, struct error *err)
+{
+	return pieces_add_content(out, s->branch->model, tensor_of(s), err);
+}
+
+static uint64_t raw_size(const struct showing *s)
+{
+	return content_size(s->branch->model, tensor_of(s));
+}
+
+static uint64_t raw_shift(const struct showing *s)
+{
+	(void)s;
+	return 0;
+}
+
+static uint64_t raw_room(const struct showing *s)
+{
+	return tensor_size(tensor_of(s));
+}
+
+/* What was written lies in the content already. */
+static int raw_accept(const struct showing *s, const struct draft *d, struct error *err)
+{
+	(void)s;
+	return content_flush(d->content, err);
+}
+
+const struct kind kind_raw = {
+	.of = THING_TENSOR,
+	.link = "",
+	.path = raw_path,
+	.compose = raw_compose,
+	.size = raw_size,
+	.shift = raw_shift,
+	.room = raw_room,
+	.accept = raw_accept,
+};
 
 static int strings_path(const struct showing *s, struct buf *out)
 {
 	return add_path(s, true, out);
 }
 
-static int strings_render(const struct showing *s, struct buf *out, struct error *err)
+static int strings_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
 	const struct tensor *t = tensor_of(s);
 	cleanup_buf struct buf stored = {0};
 	int r = string_read(s->branch->model, t, &stored, err);
 
-	return r < 0 ? r : string_print(t, buf_span(&stored), out, err);
+	return r < 0 ? r : string_print(t, buf_span(&stored), &out->bytes, err);
 }
 
-static int strings_accept(const struct showing *s, struct span text, struct error *err)
+static int strings_accept(const struct showing *s, const struct draft *d, struct error *err)
 {
-	struct model *m = s->branch->model;
-	cleanup_buf struct buf stored = {0};
-	int r = string_parse(tensor_of(s), text, &stored, err);
+	cleanup_buf struct buf text = {0}, stored = {0};
+	int r = draft_read(d, &text, err);
 
-	return r < 0 ? r : content_replace(m, model_tensor(m, s->object), buf_span(&stored), err);
-}
-
-static int strings_editable(const struct showing *s, struct error *err)
-{
-	return content_replaceable(s->branch->model, tensor_of(s), err);
+	if (r == 0)
+		r = string_parse(tensor_of(s), buf_span(&text), &stored, err);
+	if (r == 0)
+		r = content_replace(s->branch->model, tensor_of(s), buf_span(&stored), err);
+	return r < 0 ? r : CONTENT_ACCEPTED;
 }
 
 const struct kind kind_strings = {
 	.of = THING_TENSOR,
+	.link = "",
 	.path = strings_path,
-	.render = strings_render,
-	.editable = strings_editable,
+	.compose = strings_compose,
 	.accept = strings_accept,
 };

@@ -6,6 +6,7 @@
 #define FS_VIEW_BRANCH_H
 
 #include "codec/model/model.h"
+#include "fs/view/kind.h"
 #include "fs/view/tree.h"
 
 struct view;
@@ -15,17 +16,12 @@ enum { BRANCHES_MAX = 65535 };
 
 struct branch {
 	struct model *model;
-	uint16_t number;    /* in the view */
-	_Atomic bool shown; /* all below is there */
+	uint16_t number;       /* in the view */
+	_Atomic bool complete; /* all of it is in the tree */
 	node_id root;
-	node_id *tensor_nodes; /* by tensor_id; NODE_NONE: not shown */
-	node_id *npy_nodes;    /* likewise, below npy/; all NODE_NONE until somebody looks there */
-	char **files;	       /* paths of assets, relative to the model's root */
+	char **files; /* paths of assets, relative to the model's root */
 	size_t n_files, files_capacity;
-	uint64_t *sizes; /* of rendered texts, and 1, by node from first on; 0: not known yet. NULL
-			  * at first */
-	size_t n_sizes;
-	node_id first; /* below the root there is none before it */
+	struct shown *shown; /* private: which nodes show what */
 };
 
 /* Frees it and its model. */
@@ -46,7 +42,21 @@ int view_add_branch(struct view *v, struct model *model, node_id root, struct br
  * Others may add branches meanwhile.
  */
 struct branch *view_next_branch(const struct view *v, size_t *i);
-/* The branch and the kind of a file's node. */
+/* The branch of a file's node. */
 struct branch *view_branch(const struct view *v, const struct node *n);
+
+/* The node in which a kind shows an object; NODE_NONE: it does not, or nobody has looked yet. */
+node_id branch_node(const struct branch *b, uint8_t kind, uint32_t object);
+/* The one that is there from the start: of the first kind of that sort that shows the object. */
+node_id branch_main_node(const struct branch *b, enum thing of, uint32_t object);
+/* -ENOMEM. */
+int branch_set_node(const struct branch *b, uint8_t kind, uint32_t object, node_id node);
+/*
+ * The size of what a kind composes of an object, as it was kept; false: it was not. Without memory
+ * nothing is kept.
+ */
+bool branch_kept_size(const struct branch *b, uint8_t kind, uint32_t object, uint64_t *ret);
+void branch_keep_size(const struct branch *b, uint8_t kind, uint32_t object, uint64_t size);
+void branch_forget_size(const struct branch *b, uint8_t kind, uint32_t object);
 
 #endif

@@ -20,7 +20,7 @@ struct grower {
 	struct view *view;
 	struct branch *branch; /* NULL for the mount's own files */
 	node_id root;
-	const char *lazy; /* of the kinds that grow now; NULL: of those that always do */
+	const char *folder; /* of the kinds that grow now; NULL: of those that always do */
 	size_t folders_left;
 	unsigned long hidden; /* things that could not be shown */
 };
@@ -116,12 +116,9 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 			    .branch = g->branch ? g->branch->number : 0};
 	cleanup_buf struct buf path = {0};
 	node_id id;
-	int r = 1;
+	int r;
 
-	if (k->fixed)
-		buf_add_str(&path, k->fixed);
-	else
-		r = k->path(&s, &path);
+	r = k->path(&s, &path);
 	if (path.failed)
 		return -ENOMEM;
 	if (r == 0)
@@ -129,9 +126,7 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 	id = r > 0 ? add_path(g, buf_span(&path), &like) : NODE_NONE;
 	if (!id)
 		hide(g, kind, object, r < 0 ? strerror(-r) : "no room in the tree");
-	if (k->of == THING_TENSOR)
-		(k->lazy ? g->branch->npy_nodes : g->branch->tensor_nodes)[object] = id;
-	return 0;
+	return id && g->branch ? branch_set_node(g->branch, kind, object, id) : 0;
 }
 
 /* How many there are of a sort of thing that is numbered from 0 on. */
@@ -162,11 +157,16 @@ static bool next_thing(const struct grower *g, enum thing of, size_t *i, uint32_
 	return t;
 }
 
+/* Either may be NULL. */
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static int grow_all(struct grower *g)
 {
 	for (uint8_t kind = 0; kind < kind_count; kind++) {
-		const char *lazy = kinds[kind]->lazy;
-		bool now = lazy == g->lazy || (lazy && g->lazy && strcmp(lazy, g->lazy) == 0);
+		bool now = is_same(kinds[kind]->folder, g->folder);
 		uint32_t object;
 
 		for (size_t i = 0; now && next_thing(g, kinds[kind]->of, &i, &object);) {
@@ -250,8 +250,11 @@ static int list_assets(struct grower *g, const char *folder, int depth)
 /* A folder that is filled when somebody looks: until then its node says so. */
 static int add_lazy(struct grower *g, const char *name)
 {
-	node_id id = add_folder(g, g->root, span_str(name));
+	node_id id;
 
+	if (tree_find(g->view->tree, g->root, span_str(name)))
+		return 0; /* of another kind as well */
+	id = add_folder(g, g->root, span_str(name));
 	if (id)
 		tree_set_object(g->view->tree, id, 1);
 	return id ? 0 : -ENOMEM;
@@ -275,11 +278,20 @@ static int add_folders(struct grower *g)
 	return 0;
 }
 
+/* Hidden tensors do not count. */
+static bool has_things(const struct grower *g, enum thing of)
+{
+	return of == THING_TENSOR ? g->branch->model->n_tensors : count_things(g, of);
+}
+
 static int add_lazy_folders(struct grower *g)
 {
 	const struct model *m = g->branch->model;
-	int r = m->n_tensors ? add_lazy(g, "npy") : 0;
+	int r = 0;
 
+	for (size_t i = 0; i < kind_count && r == 0; i++)
+		if (kinds[i]->folder && has_things(g, kinds[i]->of))
+			r = add_lazy(g, kinds[i]->folder);
 	for (size_t i = 0; i < links_count && r == 0; i++)
 		if (links[i]->there(m))
 			r = add_lazy(g, links[i]->folder);
@@ -328,10 +340,6 @@ int grow_branch(struct view *v, struct branch *b)
 	struct grower g = grower_of(v, b);
 	int r;
 
-	b->tensor_nodes = calloc(m->n_ids + 1, sizeof(*b->tensor_nodes));
-	b->npy_nodes = calloc(m->n_ids + 1, sizeof(*b->npy_nodes));
-	if (!b->tensor_nodes || !b->npy_nodes)
-		return -ENOMEM;
 	r = add_folders(&g);
 	if (r == 0)
 		r = add_metagraphs(&g);
@@ -362,21 +370,31 @@ static bool add_link(struct link_sink *sink, struct span path, node_id to)
 	return add_path(&sink->grower, path, &like);
 }
 
-int link_emit(struct link_sink *sink, struct span path, tensor_id tensor)
+/* To the file of one kind, if there is one. */
+static int emit_one(struct link_sink *sink, struct span path, uint8_t kind, tensor_id tensor)
 {
-	const struct branch *b = sink->grower.branch;
-	cleanup_buf struct buf npy = {0};
+	node_id to = branch_node(sink->grower.branch, kind, tensor);
+	cleanup_buf struct buf name = {0};
 
-	if (!b->tensor_nodes[tensor])
+	if (!to)
 		return 0;
-	buf_add(&npy, path);
-	buf_add_str(&npy, ".npy");
-	if (npy.failed)
+	buf_add(&name, path);
+	buf_add_str(&name, kinds[kind]->link);
+	if (name.failed)
 		return -ENOMEM;
-	if (!add_link(sink, path, b->tensor_nodes[tensor]) ||
-	    (b->npy_nodes[tensor] && !add_link(sink, buf_span(&npy), b->npy_nodes[tensor])))
+	if (!add_link(sink, buf_span(&name), to))
 		link_hide(sink, tensor, "no room in the tree");
 	return 0;
+}
+
+int link_emit(struct link_sink *sink, struct span path, tensor_id tensor)
+{
+	int r = 0;
+
+	for (uint8_t kind = 0; kind < kind_count && r == 0; kind++)
+		if (kinds[kind]->link)
+			r = emit_one(sink, path, kind, tensor);
+	return r;
 }
 
 int link_emit_folder(struct link_sink *sink, struct span name)
@@ -393,21 +411,25 @@ void link_hide(struct link_sink *sink, tensor_id tensor, const char *why)
 			 quote(model_tensor(g->branch->model, tensor)->key), why);
 }
 
-static int grow_links(struct view *v, struct branch *b, node_id folder, const struct links *l)
-{
-	struct link_sink sink = {.grower = grower_of(v, b), .links = l};
-	int r = grow_folder(v, tree_find(v->tree, b->root, span_str("npy")));
-
-	sink.grower.root = folder;
-	return r < 0 ? r : l->list(b->model, &sink);
-}
-
 static int grow_kinds(struct view *v, struct branch *b, const char *name)
 {
 	struct grower g = grower_of(v, b);
 
-	g.lazy = name;
+	g.folder = name;
 	return grow_all(&g);
+}
+
+/* What links lead to is there before they are. */
+static int grow_links(struct view *v, struct branch *b, node_id folder, const struct links *l)
+{
+	struct link_sink sink = {.grower = grower_of(v, b), .links = l};
+	int r = 0;
+
+	for (size_t i = 0; i < kind_count && r == 0; i++)
+		if (kinds[i]->link && kinds[i]->folder)
+			r = grow_folder(v, tree_find(v->tree, b->root, span_str(kinds[i]->folder)));
+	sink.grower.root = folder;
+	return r < 0 ? r : l->list(b->model, &sink);
 }
 
 static const struct links *links_of(const char *folder)

@@ -1,9 +1,20 @@
 /*
- * A kind: one way to show one sort of thing as a file. A new view is a new file kind_*.c and one
- * word in the list of kind.c.
+ * A kind: one way to show one sort of thing as a file.
  *
- * A kind says of each thing whether it shows it, where, and as what: the bytes of a tensor as
- * they lie, or text that is rendered when the file is opened.
+ * A new view is a new file fs/kinds/kind_NAME.c that ends in a struct kind, and one word in the
+ * list of fs/kinds/kind.c. Nothing else knows its name: the tree asks path() where each thing is to
+ * be seen; whoever opens the file gets what compose() puts together; what is written to it goes to
+ * accept(); and when a tensor changes, every other file that shows it is found by its number.
+ *
+ *	pictures/X.png	of = THING_TENSOR, folder = "pictures"; compose() adds the bytes of the
+ *			header and generates the rest; no accept(): it is read-only
+ *	model.h5	of = THING_MODEL; compose() adds the bytes of the HDF5 structure and, behind
+ *			them, one content after the other, which are never copied
+ *	text/X.txt	of = THING_TENSOR, folder = "text", link = ".txt"; compose() generates;
+ *			size() is arithmetic; accept() parses what was written
+ *
+ * Every function may be called by several threads at once. `out` is added to, and not to be used
+ * after a failure. err gets a sentence, which need not name the file.
  */
 #ifndef FS_VIEW_KIND_H
 #define FS_VIEW_KIND_H
@@ -12,6 +23,8 @@
 #include "fs/view/tree.h"
 
 struct branch;
+struct content;
+struct pieces;
 struct view;
 
 /* What an object number counts. */
@@ -30,29 +43,67 @@ struct showing {
 	uint32_t object;
 };
 
+/* What somebody has written. */
+struct draft {
+	int fd; /* a file with all of it; -1: it lies in the content */
+	uint64_t size;
+	struct content *content; /* that is all the file shows; or NULL */
+};
+
 struct kind {
 	enum thing of;
-	/* The path of a kind that shows exactly one thing, relative to the branch. Or: */
-	const char *fixed;
 	/*
-	 * Adds the path where the thing is shown: 1. 0: this kind does not show it.
-	 * -ENAMETOOLONG and the like: it would, but cannot.
+	 * The folder, in the root of a model, in which all files of this kind stand: it is filled
+	 * when somebody looks, and costs nothing before. NULL: the files are there from the start.
+	 */
+	const char *folder;
+	/*
+	 * What the links in names/ and layers/ that lead to this file have behind the name: "" or
+	 * ".npy". NULL: none leads there. For THING_TENSOR.
+	 */
+	const char *link;
+	/*
+	 * Adds the path where the thing is shown, relative to the root of its model (of the mount
+	 * for THING_VIEW): 1. 0: this kind does not show it. -ENAMETOOLONG and the like: it would,
+	 * but cannot, which is logged.
 	 */
 	int (*path)(const struct showing *s, struct buf *out);
-	/* Renders the text. NULL: the bytes of the tensor, or of the file, as they are. */
-	int (*render)(const struct showing *s, struct buf *out, struct error *err);
-	/* 0 if the text can be edited now, or why not. NULL: never. */
-	int (*editable)(const struct showing *s, struct error *err);
-	/* Makes a text that somebody wrote the edit of the thing. -EINVAL: it is not acceptable. */
-	int (*accept)(const struct showing *s, struct span text, struct error *err);
-	bool live; /* the text changes by itself: it is never cached */
-	/* The bytes of the tensor follow the text, which is their header and cannot change. */
-	bool tail;
-	/* The same as accept(), for a text with a tail: of size bytes, in a file. */
-	int (*accept_file)(const struct showing *s, int fd, uint64_t size, struct error *err);
-	/* The folder in which the kind shows all of its things: it is made when somebody looks. */
-	const char *lazy;
+	/*
+	 * Puts the file together out of pieces (pieces.h), when it is opened: once for all who have
+	 * it open, and again when a draft was accepted. The model's layout is locked for reading.
+	 * -EIO: damaged; where it is but bytes that cannot be made, who truncates the file may
+	 * write it anew. -ESTALE, -ENOTSUP, -ENOMEM. NULL: no file but a conversation
+	 * (.weightfs/control).
+	 */
+	int (*compose)(const struct showing *s, struct pieces *out, struct error *err);
+	/*
+	 * The size of what compose() would put together, without doing it: for stat(2), which is
+	 * asked of every file of a folder. NULL: composing is the way to know; it is then kept
+	 * until the file has another text.
+	 */
+	uint64_t (*size)(const struct showing *s);
+	/*
+	 * Where in the file the bytes of the tensor begin, which lie in it one behind the other.
+	 * NULL: they do not; if one of them changes all of the file may be another one.
+	 */
+	uint64_t (*shift)(const struct showing *s);
+	/* How many bytes somebody may write, at most. NULL: 1 GiB. */
+	uint64_t (*room)(const struct showing *s);
+	/*
+	 * Turns what was written into changes of the thing, all or none. Called at a close(2) and
+	 * an fsync(2) of somebody who has the file open for writing. CONTENT_ACCEPTED;
+	 * CONTENT_SAME: it changes nothing. -EINVAL: it is not acceptable. NULL: the file is
+	 * read-only.
+	 *
+	 * A file with a content in it is written in place, and has a draft only when it was
+	 * truncated; of any other the first write begins a draft, with all that was there before.
+	 */
+	int (*accept)(const struct showing *s, const struct draft *d, struct error *err);
+	bool live; /* it changes by itself: neither the kernel nor we keep anything of it */
 };
+
+/* Reads all of it, for an accept() that takes it as a whole. -ENOMEM, -EIO. */
+int draft_read(const struct draft *d, struct buf *out, struct error *err);
 
 /*
  * Adds the path of the folder of a MetaGraphDef's signatures: "signatures", or one below
@@ -63,13 +114,5 @@ int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *
 /* The list; a node's kind is an index into it. kind_count of them. */
 extern const struct kind *const kinds[];
 extern const size_t kind_count;
-
-extern const struct kind kind_raw, kind_strings; /* kind_tensor.c */
-extern const struct kind kind_npy;		 /* kind_npy.c */
-extern const struct kind kind_signature, kind_config, kind_training,
-	kind_object_graph;						    /* kind_document.c */
-extern const struct kind kind_model_json, kind_tensors_tsv;		    /* kind_model.c */
-extern const struct kind kind_asset;					    /* kind_asset.c */
-extern const struct kind kind_status, kind_log, kind_version, kind_control; /* kind_mount.c */
 
 #endif

@@ -138,16 +138,17 @@ static void revert_all(struct view *v, const struct branch *b, node_id **changed
 	struct tensor *t;
 
 	for (size_t i = 0; (t = model_next(b->model, &i));) {
-		node_id *grown;
+		node_id *grown, node;
 
 		if (!content_revert(b->model, t))
 			continue;
-		view_forget_size(v, b->tensor_nodes[t->id]);
+		node = branch_main_node(b, THING_TENSOR, t->id);
+		view_forget_size(v, node);
 		grown = vector_grow(*changed, *n, capacity, sizeof(*grown));
 		if (!grown)
 			continue;
 		*changed = grown;
-		grown[(*n)++] = b->tensor_nodes[t->id];
+		grown[(*n)++] = node;
 	}
 }
 

@@ -1,70 +1,78 @@
 #include "fs/view/sizes.h"
 
-/* Where the size of a node's text is kept; NULL: nowhere. The lock is held. */
-static uint64_t *size_slot(struct view *v, node_id id, const struct node *n)
-{
-	struct branch *b = view_branch(v, n);
+#include "fs/view/opened.h"
+#include "fs/view/pieces.h"
 
-	if (!b || kinds[n->kind]->live || id < b->first)
-		return NULL;
-	if (!b->sizes) {
-		b->n_sizes = tree_count(v->tree) + 1 - b->first;
-		b->sizes = calloc(b->n_sizes, sizeof(*b->sizes));
-	}
-	return b->sizes && id - b->first < b->n_sizes ? &b->sizes[id - b->first] : NULL;
+static bool can_be_kept(const struct node *n)
+{
+	return kinds[n->kind]->of != THING_VIEW && !kinds[n->kind]->live;
 }
 
-/* Rendering a text to learn its size is done once. What cannot be rendered has none. */
-uint64_t view_text_size(struct view *v, node_id id, const struct node *n)
+/* What cannot be composed has none. */
+static uint64_t composed_size(struct view *v, const struct node *n)
 {
-	cleanup_buf struct buf text = {0};
-	uint64_t *slot, kept = 0;
+	cleanup_pieces struct pieces pieces = {0};
+
+	return view_compose(v, n, &pieces, NULL) < 0 ? 0 : pieces.size;
+}
+
+/* Composing a file to learn its size is done once. */
+static uint64_t kept_size(struct view *v, const struct node *n)
+{
+	struct branch *b = view_branch(v, n);
+	uint64_t size;
 	size_t changes;
 
 	pthread_mutex_lock(&v->lock);
-	slot = size_slot(v, id, n);
-	if (slot)
-		kept = *slot;
 	changes = v->changes;
 	pthread_mutex_unlock(&v->lock);
-	if (kept)
-		return kept - 1;
-	if (view_render(v, n, &text, NULL) < 0)
-		text.n = 0;
+	if (branch_kept_size(b, n->kind, n->object, &size))
+		return size;
+	size = composed_size(v, n);
 	pthread_mutex_lock(&v->lock);
-	if (slot && changes == v->changes) /* or it may be that of an older text */
-		*slot = text.n + 1;
+	if (changes == v->changes) /* or it may be that of an older text */
+		branch_keep_size(b, n->kind, n->object, size);
 	pthread_mutex_unlock(&v->lock);
-	return text.n;
+	return size;
+}
+
+uint64_t view_size(struct view *v, node_id id, const struct node *n)
+{
+	struct showing s = {v, view_branch(v, n), n->object};
+	const struct kind *k = kinds[n->kind];
+	uint64_t size;
+
+	if (!k->compose)
+		return 0;
+	if (k->accept && opened_draft_size(v, id, &size))
+		return size;
+	if (k->size)
+		return k->size(&s);
+	return can_be_kept(n) ? kept_size(v, n) : composed_size(v, n);
 }
 
 bool view_stat_is_quick(struct view *v, node_id id)
 {
-	uint64_t *slot;
+	const struct kind *k;
 	struct node n;
-	bool quick;
+	uint64_t size;
 
-	if (!tree_get(v->tree, id, &n) || n.type != NODE_FILE || !kinds[n.kind]->render ||
-	    (kinds[n.kind]->of != THING_MODEL && kinds[n.kind]->of != THING_DOCUMENT))
+	if (!tree_get(v->tree, id, &n) || n.type != NODE_FILE)
 		return true;
-	pthread_mutex_lock(&v->lock);
-	slot = size_slot(v, id, &n);
-	quick = slot && *slot;
-	pthread_mutex_unlock(&v->lock);
-	return quick;
+	k = kinds[n.kind];
+	return k->size || (k->of != THING_MODEL && k->of != THING_DOCUMENT) ||
+	       branch_kept_size(view_branch(v, &n), n.kind, n.object, &size);
 }
 
 void view_forget_size(struct view *v, node_id id)
 {
 	struct node n;
-	uint64_t *slot;
 
 	if (!tree_get(v->tree, id, &n))
 		return;
 	pthread_mutex_lock(&v->lock);
-	slot = size_slot(v, id, &n);
-	if (slot)
-		*slot = 0;
+	if (can_be_kept(&n) && !kinds[n.kind]->size)
+		branch_forget_size(view_branch(v, &n), n.kind, n.object);
 	v->changes++;
 	pthread_mutex_unlock(&v->lock);
 }

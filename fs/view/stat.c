@@ -2,8 +2,8 @@
 
 #include "codec/content/content.h"
 #include "fs/view/members.h"
+#include "fs/view/opened.h"
 #include "fs/view/sizes.h"
-#include "fs/view/text.h"
 
 static struct timespec from_nanoseconds(int64_t ns)
 {
@@ -14,7 +14,6 @@ static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 {
 	const struct tensor *t = model_tensor(m, n->object);
 
-	st->st_size = (off_t)content_size(m, t);
 	if (content_mtime(m, t, &st->st_mtim))
 		return;
 	pthread_rwlock_rdlock(&m->layout);
@@ -37,22 +36,15 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 	const struct kind *k = kinds[n->kind];
 	struct branch *b = view_branch(v, n);
 	struct stat real;
-	uint64_t draft;
 
+	st->st_size = (off_t)view_size(v, id, n);
 	if (k->of != THING_VIEW)
 		stat_base(b->model, st);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
-	if (k->render && text_draft_size(v, id, &draft))
-		st->st_size = (off_t)draft;
-	else if (k->render)
-		st->st_size = (off_t)(view_text_size(v, id, n) +
-				      (k->tail ? tensor_size(view_tensor(v, n)) : 0));
 	if (k->of == THING_FILE &&
-	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0) {
-		st->st_size = real.st_size;
+	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0)
 		st->st_mtim = real.st_mtim;
-	}
 }
 
 /* As lstat(2) has it: the length of what readlink(2) says. */
@@ -64,18 +56,6 @@ static void stat_link(struct view *v, node_id id, struct stat *st)
 	st->st_size = (off_t)target.n;
 }
 
-bool view_is_editable(const struct view *v, const struct node *n)
-{
-	struct showing s = {v, view_branch(v, n), n->object};
-	const struct kind *k = kinds[n->kind];
-
-	if (k->editable)
-		return k->editable(&s, NULL) == 0;
-	return k->of == THING_TENSOR && !k->render &&
-	       content_editable(s.branch->model, model_tensor(s.branch->model, n->object), NULL) ==
-		       0;
-}
-
 /* Who may write: the control file its owner, a tensor that can be edited whom the umask lets. */
 static mode_t mode_of(const struct view *v, const struct node *n)
 {
@@ -85,9 +65,9 @@ static mode_t mode_of(const struct view *v, const struct node *n)
 		return S_IFDIR | (0777 & ~v->umask);
 	if (n->type == NODE_LINK)
 		return S_IFLNK | 0777;
-	if (kinds[n->kind] == &kind_control)
+	if (!kinds[n->kind]->compose)
 		return S_IFREG | 0600;
-	if (b && b->model->edits && view_is_editable(v, n))
+	if (b && b->model->edits && opened_editable(v, n, NULL) == 0)
 		return S_IFREG | (0666 & ~v->umask);
 	return S_IFREG | (0444 & ~v->umask);
 }

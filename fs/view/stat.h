@@ -8,7 +8,5 @@
 
 /* What stat(2) says of a node. False: there is none. */
 bool view_stat(struct view *v, node_id id, struct stat *ret);
-/* True if the file of a tensor or document can be edited. */
-bool view_is_editable(const struct view *v, const struct node *n);
 
 #endif

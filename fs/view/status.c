@@ -36,11 +36,12 @@ static bool add_pending(const struct view *v, const struct branch *b, bool first
 	bool any = false;
 
 	for (size_t i = 0; (t = model_next(m, &i));) {
+		node_id node = branch_main_node(b, THING_TENSOR, t->id);
 		cleanup_buf struct buf path = {0};
 
-		if (!edits_unsaved(m) || !b->tensor_nodes[t->id] || !content_edited(m, t))
+		if (!edits_unsaved(m) || !node || !content_edited(m, t))
 			continue;
-		view_path(v, b->tensor_nodes[t->id], &path);
+		view_path(v, node, &path);
 		add_pair(out, first && !any, buf_span(&path), "change", span_str("edited"));
 		any = true;
 	}

@@ -3,9 +3,9 @@
 #include <time.h>
 
 #include "codec/content/content.h"
-#include "codec/tensor/npy.h"
 #include "fs/view/log.h"
 #include "fs/view/members.h"
+#include "fs/view/pieces.h"
 
 struct view *view_new(void)
 {
@@ -54,26 +54,6 @@ bool view_can_be_edited(const struct view *v)
 	return false;
 }
 
-node_id view_twin(struct view *v, node_id id, int64_t *ret_shift)
-{
-	cleanup_buf struct buf header = {0};
-	const struct tensor *t;
-	struct branch *b;
-	struct node n;
-	bool npy;
-
-	if (!tree_get(v->tree, id, &n) || n.type != NODE_FILE || kinds[n.kind]->of != THING_TENSOR)
-		return NODE_NONE;
-	b = view_branch(v, &n);
-	npy = kinds[n.kind]->tail;
-	if (!b->npy_nodes[n.object])
-		return NODE_NONE;
-	t = model_tensor(b->model, n.object);
-	npy_header(t->dtype, &t->shape, &header);
-	*ret_shift = npy ? -(int64_t)header.n : (int64_t)header.n;
-	return npy ? b->tensor_nodes[n.object] : b->npy_nodes[n.object];
-}
-
 struct tensor *view_tensor(const struct view *v, const struct node *n)
 {
 	if (n->type != NODE_FILE || kinds[n->kind]->of != THING_TENSOR)
@@ -89,18 +69,44 @@ void view_path(const struct view *v, node_id id, struct buf *out)
 		out->n--;
 }
 
-int view_render(struct view *v, const struct node *n, struct buf *out, struct error *err)
+int view_compose(struct view *v, const struct node *n, struct pieces *out, struct error *err)
 {
 	struct showing s = {v, view_branch(v, n), n->object};
-	struct model *m = kinds[n->kind]->of == THING_VIEW ? NULL : s.branch->model;
+	const struct kind *k = kinds[n->kind];
+	struct model *m = k->of == THING_VIEW ? NULL : s.branch->model;
 	int r;
 
+	if (!k->compose)
+		return error_set(err, -EPERM, "no file, but a conversation");
 	if (m)
 		pthread_rwlock_rdlock(&m->layout);
-	r = kinds[n->kind]->render(&s, out, err);
+	r = k->compose(&s, out, err);
 	if (m)
 		pthread_rwlock_unlock(&m->layout);
-	return r;
+	return r < 0 ? r : pieces_end(out);
+}
+
+bool view_next_twin(struct view *v, const struct node *n, uint8_t *kind, struct twin *ret)
+{
+	struct showing s = {v, view_branch(v, n), n->object};
+	const struct kind *from = kinds[n->kind];
+
+	if (n->type != NODE_FILE || from->of != THING_TENSOR)
+		return false;
+	for (; *kind < kind_count; ++*kind) {
+		const struct kind *to = kinds[*kind];
+
+		ret->node = *kind == n->kind || to->of != from->of
+				    ? NODE_NONE
+				    : branch_node(s.branch, *kind, n->object);
+		if (!ret->node)
+			continue;
+		ret->shifted = from->shift && to->shift;
+		ret->shift = ret->shifted ? (int64_t)(to->shift(&s) - from->shift(&s)) : 0;
+		++*kind;
+		return true;
+	}
+	return false;
 }
 
 void view_note_dropped(struct view *v, node_id id, const char *why)
@@ -124,7 +130,7 @@ void view_note_lost_drafts(struct view *v, const struct branch *b)
 	for (size_t i = 0; (t = model_next(b->model, &i));) {
 		if (!t->draft_lost)
 			continue;
-		view_note_dropped(v, b->tensor_nodes[t->id],
+		view_note_dropped(v, branch_main_node(b, THING_TENSOR, t->id),
 				  "the daemon died before it was complete");
 		v->lost_drafts = true;
 	}
@@ -140,7 +146,8 @@ void view_drop_drafts(struct view *v)
 			struct error why = {""};
 
 			if (content_give_up(b->model, t, &why))
-				view_note_dropped(v, b->tensor_nodes[t->id], why.text);
+				view_note_dropped(v, branch_main_node(b, THING_TENSOR, t->id),
+						  why.text);
 		}
 	}
 }

@@ -7,6 +7,7 @@
 #ifndef FS_VIEW_VIEW_H
 #define FS_VIEW_VIEW_H
 
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "codec/save/recover.h"
@@ -32,13 +33,13 @@ struct view {
 	_Atomic bool
 		lost_drafts;	 /* of an earlier mount, and who unmounts has not heard of it yet */
 	pthread_mutex_t growing; /* folders that are made when somebody looks */
-	pthread_mutex_t lock;	 /* all below, and the branches' sizes */
+	pthread_mutex_t lock;	 /* all below */
 	size_t changes;		 /* how often a text became another one */
-	struct text *texts;	 /* that are open (fs/view/text.h) */
-	struct buf dropped;	 /* drafts that were not accepted: path NUL why NUL */
-	struct buf last_commit;	 /* when and how it went; empty: there was none */
-	bool commit_failed;	 /* the last one */
-	_Atomic bool over;	 /* unmounted: nobody can look into it any more */
+	LIST_HEAD(opened_list, opened) opened[256]; /* files, by node (fs/view/opened.h) */
+	struct buf dropped;	/* drafts that were not accepted: path NUL why NUL */
+	struct buf last_commit; /* when and how it went; empty: there was none */
+	bool commit_failed;	/* the last one */
+	_Atomic bool over;	/* unmounted: nobody can look into it any more */
 };
 
 /* An empty view. NULL without memory. */
@@ -47,17 +48,21 @@ struct view *view_free(struct view *v);
 /* False if nothing of it can ever be edited. */
 bool view_can_be_edited(const struct view *v);
 
-/*
- * The other file that shows the bytes of a tensor's node, and how much further behind they begin
- * there; NODE_NONE if there is none.
- */
-node_id view_twin(struct view *v, node_id id, int64_t *ret_shift);
 /* The tensor whose bytes a node shows, or NULL. */
 struct tensor *view_tensor(const struct view *v, const struct node *n);
 /* The node's path from the root of the mount, added with a NUL behind. */
 void view_path(const struct view *v, node_id id, struct buf *out);
-/* Renders the text of a node; its kind has a render function. */
-int view_render(struct view *v, const struct node *n, struct buf *out, struct error *err);
+/* Puts a file together, as its kind does. -EPERM: it is none. Errors of the kind. */
+int view_compose(struct view *v, const struct node *n, struct pieces *out, struct error *err);
+
+/* Another file that shows the same tensor. */
+struct twin {
+	node_id node;
+	bool shifted;  /* the bytes of the tensor lie in both files, ... */
+	int64_t shift; /* ... and in this one so much further behind */
+};
+/* One after the other: *kind is 0 at first. False behind the last one. */
+bool view_next_twin(struct view *v, const struct node *n, uint8_t *kind, struct twin *ret);
 /* Gives up all drafts, whoever has them open; each is noted. */
 void view_drop_drafts(struct view *v);
 /* Notes the drafts of the branch with which an earlier mount died. */

@@ -76,11 +76,6 @@ static int truncate_handle(struct handle h, size_t size)
 	return content_truncate(h.content, size, NULL);
 }
 
-static int truncate_closed(const char *key, size_t size)
-{
-	return content_truncate_closed(model, model_find(model, span_str(key)), size, NULL);
-}
-
 static int flush_handle(struct handle h)
 {
 	return content_flush(h.content, NULL);
@@ -382,17 +377,6 @@ static void step_truncate(struct subject *s)
 				 rules_truncate(&s->rules, size));
 }
 
-/* By a path: while nobody writes only the tensor's own size is right. */
-static void step_truncate_closed(struct subject *s)
-{
-	size_t size = random_place(&s->rules);
-	int r = size > s->rules.size ? -EFBIG : size < s->rules.size ? -EINVAL : 0;
-
-	if (s->n_writers)
-		r = rules_truncate(&s->rules, size);
-	assert_int_equal(truncate_closed(s->key, size), r);
-}
-
 static void step_flush(struct subject *s)
 {
 	if (s->n_writers)
@@ -507,21 +491,13 @@ static const struct {
 	void (*run)(struct subject *s);
 	unsigned weight;
 } steps[] = {
-	{"open", step_open, 8},
-	{"open and truncate", step_open_and_truncate, 5},
-	{"read", step_read, 4},
-	{"close reader", step_close_reader, 3},
-	{"write", step_write, 24},
-	{"append", step_append, 12},
-	{"truncate", step_truncate, 6},
-	{"truncate closed", step_truncate_closed, 3},
-	{"flush", step_flush, 6},
-	{"close", step_close, 10},
-	{"close unflushed", step_close_unflushed, 2},
-	{"rewrite", step_rewrite, 2},
-	{"give up", step_give_up, 1},
-	{"discard", step_discard, 1},
-	{"commit", step_commit, 1},
+	{"open", step_open, 8},		{"open and truncate", step_open_and_truncate, 5},
+	{"read", step_read, 4},		{"close reader", step_close_reader, 3},
+	{"write", step_write, 24},	{"append", step_append, 12},
+	{"truncate", step_truncate, 6}, {"flush", step_flush, 6},
+	{"close", step_close, 10},	{"close unflushed", step_close_unflushed, 2},
+	{"rewrite", step_rewrite, 2},	{"give up", step_give_up, 1},
+	{"discard", step_discard, 1},	{"commit", step_commit, 1},
 	{"die", step_die, 1},
 };
 

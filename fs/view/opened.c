@@ -1,0 +1,556 @@
+#include "fs/view/opened.h"
+
+#include <fcntl.h>
+
+#include "codec/content/content.h"
+#include "fs/view/pieces.h"
+#include "fs/view/sizes.h"
+
+static const uint64_t text_max = 1 << 30;
+
+struct opened {
+	LIST_ENTRY(opened) in_view;
+	struct view *view;
+	node_id node;
+	struct node what; /* a copy of the node */
+	unsigned refs;	  /* under the view's lock */
+	pthread_rwlock_t lock;
+	unsigned writers;
+	struct pieces pieces;	 /* what was accepted last */
+	struct content *content; /* opened for writing, where it is all that there is; or NULL */
+	int unreadable;		 /* -EIO: there are no pieces until a draft is accepted */
+	/* Of a draft in the work folder: */
+	struct scratch *draft; /* NULL: there is none */
+	uint64_t size;
+	bool written; /* to it, since it began */
+	int failed;   /* of a write to it, for who hears that it is not acceptable */
+};
+
+static struct showing showing_of(const struct opened *o)
+{
+	return (struct showing){o->view, view_branch(o->view, &o->what), o->what.object};
+}
+
+static const struct kind *kind_of(const struct opened *o)
+{
+	return kinds[o->what.kind];
+}
+
+static struct model *model_of(const struct opened *o)
+{
+	return view_branch(o->view, &o->what)->model;
+}
+
+int opened_editable(const struct view *v, const struct node *n, struct error *err)
+{
+	const struct kind *k = kinds[n->kind];
+	const struct tensor *t = view_tensor(v, n);
+	const struct model *m;
+
+	if (!k->accept || !t)
+		return error_set(err, -EPERM, "cannot be edited");
+	m = view_branch(v, n)->model;
+	return t->dtype == DTYPE_STRING ? content_replaceable(m, t, err)
+					: content_editable(m, t, err);
+}
+
+/* ---- sharing ---- */
+
+static struct opened_list *list_of(struct view *v, node_id id)
+{
+	return &v->opened[id % ARRAY_SIZE(v->opened)];
+}
+
+/* The one that others have open, or NULL. The view's lock is held. */
+static struct opened *find(struct view *v, node_id id)
+{
+	struct opened *o;
+
+	LIST_FOREACH(o, list_of(v, id), in_view)
+	if (o->node == id)
+		return o;
+	return NULL;
+}
+
+static void drop_draft(struct opened *o)
+{
+	if (o->draft)
+		scratch_free(model_of(o), o->draft);
+	o->draft = NULL;
+}
+
+static void opened_free(struct opened *o)
+{
+	drop_draft(o);
+	pieces_release(&o->pieces);
+	pthread_rwlock_destroy(&o->lock);
+	free(o);
+}
+
+/* What cannot be made may be written anew; not what cannot be found. */
+static int compose(struct opened *o, bool anew, struct error *err)
+{
+	int r = view_compose(o->view, &o->what, &o->pieces, err);
+
+	if (r != -EIO || !anew || o->pieces.lacks)
+		return r;
+	pieces_release(&o->pieces);
+	o->unreadable = r;
+	return 0;
+}
+
+static struct opened *opened_new(struct view *v, node_id id, const struct node *n, bool anew,
+				 int *ret_error, struct error *err)
+{
+	struct opened *o = calloc(1, sizeof(*o));
+
+	*ret_error = -ENOMEM;
+	if (!o)
+		return NULL;
+	*o = (struct opened){.view = v, .node = id, .what = *n, .refs = 1};
+	pthread_rwlock_init(&o->lock, NULL);
+	*ret_error = compose(o, anew, err);
+	if (*ret_error == 0)
+		return o;
+	opened_free(o);
+	return NULL;
+}
+
+/* Takes a reference to the one that others have open, if there is one. */
+static struct opened *join(struct view *v, node_id id, size_t *ret_changes)
+{
+	struct opened *o;
+
+	pthread_mutex_lock(&v->lock);
+	o = find(v, id);
+	if (o)
+		o->refs++;
+	*ret_changes = v->changes;
+	pthread_mutex_unlock(&v->lock);
+	return o;
+}
+
+/*
+ * Shows a new one to others; gives it up if somebody was faster. NULL: it may be old already, for
+ * texts have changed since it was begun.
+ */
+static struct opened *publish(struct view *v, struct opened *o, size_t changes)
+{
+	struct opened *shown;
+
+	pthread_mutex_lock(&v->lock);
+	shown = find(v, o->node);
+	if (shown)
+		shown->refs++;
+	if (!shown && changes == v->changes) {
+		LIST_INSERT_HEAD(list_of(v, o->node), o, in_view);
+		shown = o;
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (shown != o)
+		opened_free(o);
+	return shown;
+}
+
+static void put(struct opened *o)
+{
+	struct view *v = o->view;
+	bool last;
+
+	pthread_mutex_lock(&v->lock);
+	last = --o->refs == 0;
+	if (last && !kind_of(o)->live)
+		LIST_REMOVE(o, in_view);
+	pthread_mutex_unlock(&v->lock);
+	if (last)
+		opened_free(o);
+}
+
+static struct opened *get(struct view *v, node_id id, const struct node *n, bool anew,
+			  int *ret_error, struct error *err)
+{
+	bool live = kinds[n->kind]->live;
+	struct opened *o;
+	size_t changes = 0;
+
+	for (;;) {
+		o = live ? NULL : join(v, id, &changes);
+		if (o)
+			return o;
+		o = opened_new(v, id, n, anew, ret_error, err);
+		if (o && !live)
+			o = publish(v, o, changes);
+		if (o || *ret_error < 0)
+			return o;
+	}
+}
+
+static int add_writer(struct opened *o, struct error *err)
+{
+	struct content *whole;
+	int r = 0;
+
+	pthread_rwlock_wrlock(&o->lock);
+	whole = pieces_whole_content(&o->pieces);
+	if (whole && !o->writers)
+		r = content_open(whole->model, whole->tensor, true, &o->content, err);
+	o->writers += r == 0;
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+int opened_open(struct view *v, node_id id, const struct node *n, bool for_write, bool anew,
+		struct opened **ret, struct error *err)
+{
+	int r = for_write ? opened_editable(v, n, err) : 0;
+	struct opened *o;
+
+	if (r < 0)
+		return r;
+	o = get(v, id, n, anew, &r, err);
+	if (!o)
+		return r;
+	r = for_write ? add_writer(o, err) : 0;
+	if (r < 0)
+		put(o);
+	else
+		*ret = o;
+	return r;
+}
+
+int opened_verify(struct opened *o, struct error *err)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&o->lock);
+	r = pieces_verify(&o->pieces, err);
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+/* ---- reading ---- */
+
+void opened_hold(struct opened *o, uint64_t offset, size_t n)
+{
+	pthread_mutex_lock(&o->view->lock);
+	o->refs++;
+	pthread_mutex_unlock(&o->view->lock);
+	pthread_rwlock_rdlock(&o->lock);
+	pieces_hold(&o->pieces, offset, n);
+}
+
+void opened_let_go(struct opened *o, uint64_t offset, size_t n)
+{
+	pieces_let_go(&o->pieces, offset, n);
+	pthread_rwlock_unlock(&o->lock);
+	put(o);
+}
+
+static uint64_t seen(const struct opened *o)
+{
+	return o->draft ? o->size : pieces_seen(&o->pieces);
+}
+
+/* Of n bytes at offset, how many there are. */
+static int count_seen(const struct opened *o, uint64_t offset, size_t *n, struct error *err)
+{
+	uint64_t end = seen(o);
+
+	if (!o->draft && o->unreadable)
+		return error_set(err, o->unreadable, "damaged, and not overwritten yet");
+	if (offset >= end)
+		*n = 0;
+	else if (*n > end - offset)
+		*n = (size_t)(end - offset);
+	return 0;
+}
+
+static int read_draft(const struct opened *o, uint64_t offset, size_t n, void *to,
+		      struct error *err)
+{
+	int r = read_at(o->draft->fd, to, n, offset);
+
+	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
+}
+
+int opened_read(struct opened *o, uint64_t offset, size_t n, uint8_t *buffer, struct iovec *iov,
+		int max, struct error *err)
+{
+	int r = count_seen(o, offset, &n, err);
+
+	if (r < 0 || !n)
+		return r;
+	if (!o->draft)
+		return pieces_read(&o->pieces, offset, n, buffer, iov, max, err);
+	r = read_draft(o, offset, n, buffer, err);
+	*iov = (struct iovec){buffer, n};
+	return r < 0 ? r : 1;
+}
+
+ssize_t opened_copy(struct opened *o, uint64_t offset, size_t n, uint8_t *to, struct error *err)
+{
+	size_t held = n;
+	int r;
+
+	opened_hold(o, offset, held);
+	r = count_seen(o, offset, &n, err);
+	if (r == 0)
+		r = o->draft ? read_draft(o, offset, n, to, err)
+			     : pieces_copy(&o->pieces, offset, n, to, err);
+	opened_let_go(o, offset, held);
+	return r < 0 ? r : (ssize_t)n;
+}
+
+bool opened_draft_size(struct view *v, node_id id, uint64_t *ret)
+{
+	size_t changes;
+	struct opened *o = join(v, id, &changes);
+	bool has;
+
+	if (!o)
+		return false;
+	pthread_rwlock_rdlock(&o->lock);
+	has = o->draft;
+	if (has)
+		*ret = o->size;
+	pthread_rwlock_unlock(&o->lock);
+	put(o);
+	return has;
+}
+
+/* ---- editing ---- */
+
+/* Copies the first n bytes of the pieces. */
+static int copy_to_draft(struct opened *o, int fd, uint64_t n, struct error *err)
+{
+	enum { PART = 1 << 20 };
+	cleanup_free uint8_t *part = n ? malloc(PART) : NULL;
+	int r = part || !n ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0; at < n && r == 0;) {
+		size_t some = n - at < PART ? (size_t)(n - at) : PART;
+
+		pieces_hold(&o->pieces, at, some);
+		r = pieces_copy(&o->pieces, at, some, part, err);
+		pieces_let_go(&o->pieces, at, some);
+		if (r < 0)
+			break;
+		r = write_at(fd, part, some, at);
+		if (r < 0)
+			error_set(err, r, "work folder: %s", strerror(-r));
+		at += some;
+	}
+	return r;
+}
+
+/* Begins a draft, with the first `keep` bytes of what is shown. The lock is held for writing. */
+static int begin_draft(struct opened *o, uint64_t keep, struct error *err)
+{
+	struct model *m = model_of(o);
+	struct scratch *draft;
+	int r;
+
+	if (o->draft)
+		return 0;
+	r = scratch_new(m, model_tensor(m, o->what.object), &draft, err);
+	if (r < 0)
+		return r;
+	keep = keep < o->pieces.size ? keep : o->pieces.size;
+	r = copy_to_draft(o, draft->fd, keep, err);
+	if (r < 0) {
+		scratch_free(m, draft);
+		return r;
+	}
+	o->draft = draft;
+	o->size = keep;
+	o->written = false;
+	o->failed = 0;
+	return 0;
+}
+
+int opened_reserve(const struct opened *o, uint64_t size, struct error *err)
+{
+	struct showing s = showing_of(o);
+	uint64_t room = kind_of(o)->room ? kind_of(o)->room(&s) : text_max;
+
+	if (size <= room)
+		return 0;
+	return error_set(err, -EFBIG, "%llu bytes are all that there is room for",
+			 (unsigned long long)room);
+}
+
+/* The lock is held for writing. */
+static ssize_t write_draft(struct opened *o, const void *bytes, size_t n, uint64_t offset,
+			   struct error *err)
+{
+	uint64_t end;
+	int r = add_overflows(offset, n, &end) ? -EFBIG : opened_reserve(o, end, err);
+
+	if (r == 0)
+		r = begin_draft(o, UINT64_MAX, err);
+	if (r < 0)
+		return r;
+	r = write_at(o->draft->fd, bytes, n, offset);
+	if (r < 0)
+		o->failed = r;
+	if (r < 0)
+		return error_set(err, r, "work folder: %s", strerror(-r));
+	o->written = true;
+	if (o->size < end)
+		o->size = end;
+	return (ssize_t)n;
+}
+
+ssize_t opened_write(struct opened *o, const void *bytes, size_t n, uint64_t offset,
+		     struct error *err)
+{
+	bool in_place;
+	ssize_t r = 0;
+
+	pthread_rwlock_rdlock(&o->lock);
+	in_place = !o->draft && pieces_in_place(&o->pieces);
+	if (in_place)
+		r = pieces_write(&o->pieces, bytes, n, offset, err);
+	pthread_rwlock_unlock(&o->lock);
+	if (in_place)
+		return r;
+	pthread_rwlock_wrlock(&o->lock);
+	r = write_draft(o, bytes, n, offset, err);
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+/* The lock is held for writing. */
+static int truncate_draft(struct opened *o, uint64_t size, struct error *err)
+{
+	int r = opened_reserve(o, size, err);
+
+	if (r < 0 || (!o->draft && !o->unreadable && size == o->pieces.size))
+		return r;
+	r = begin_draft(o, size, err);
+	if (r < 0)
+		return r;
+	if (ftruncate(o->draft->fd, (off_t)size) < 0)
+		return error_errno(err, "work folder");
+	o->size = size;
+	o->written |= size > 0;
+	o->failed = 0;
+	return 0;
+}
+
+static int truncate_locked(struct opened *o, uint64_t size, struct error *err)
+{
+	return o->content ? content_truncate(o->content, size, err) : truncate_draft(o, size, err);
+}
+
+int opened_truncate(struct opened *o, uint64_t size, struct error *err)
+{
+	int r;
+
+	pthread_rwlock_wrlock(&o->lock);
+	r = truncate_locked(o, size, err);
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+int opened_truncate_alone(struct opened *o, uint64_t size, struct error *err)
+{
+	int r;
+
+	pthread_rwlock_wrlock(&o->lock);
+	r = opened_reserve(o, size, err);
+	if (r == 0 && o->writers > 1)
+		r = truncate_locked(o, size, err);
+	else if (r == 0 && size != o->pieces.size)
+		r = error_set(err, -EINVAL,
+			      "the file has %llu bytes, and cannot be cut or extended without "
+			      "being opened",
+			      (unsigned long long)o->pieces.size);
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+int draft_read(const struct draft *d, struct buf *out, struct error *err)
+{
+	uint8_t *p = buf_extend(out, (size_t)d->size);
+	int r = p ? read_at(d->fd, p, (size_t)d->size, 0) : -ENOMEM;
+
+	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
+}
+
+/* The draft becomes what is shown, as its kind composes it. The lock is held for writing. */
+static int accept_draft(struct opened *o, struct error *err)
+{
+	const struct draft d = {.fd = o->draft->fd, .size = o->size};
+	struct showing s = showing_of(o);
+	cleanup_pieces struct pieces before = {0};
+	struct pieces fresh = {0};
+	int r = kind_of(o)->accept(&s, &d, err);
+
+	if (r < 0)
+		return r;
+	r = view_compose(o->view, &o->what, &fresh, err);
+	if (r < 0) {
+		pieces_release(&fresh);
+		return r;
+	}
+	before = o->pieces;
+	o->pieces = fresh;
+	o->unreadable = 0;
+	drop_draft(o);
+	view_forget_size(o->view, o->node);
+	return EDIT_RESHOWN;
+}
+
+static int accept_content(struct opened *o, struct error *err)
+{
+	const struct draft d = {.fd = -1, .content = o->content};
+	struct showing s = showing_of(o);
+	int r = kind_of(o)->accept(&s, &d, err);
+
+	return r == CONTENT_ACCEPTED ? EDIT_TAKEN : r < 0 ? r : EDIT_NONE;
+}
+
+int opened_flush(struct opened *o, struct error *err)
+{
+	int r = EDIT_NONE;
+
+	pthread_rwlock_wrlock(&o->lock);
+	if (o->content)
+		r = accept_content(o, err);
+	else if (o->draft && o->written)
+		r = accept_draft(o, err);
+	pthread_rwlock_unlock(&o->lock);
+	return r;
+}
+
+/* The lock is held for writing. */
+static enum edit_outcome after_last_writer(struct opened *o, struct error *err)
+{
+	if (o->content)
+		return content_close(steal_pointer(o->content), true, err) == CONTENT_DROPPED
+			       ? EDIT_DROPPED
+			       : EDIT_NONE;
+	if (!o->draft)
+		return EDIT_NONE;
+	if (accept_draft(o, err) >= 0)
+		return EDIT_RESHOWN;
+	if (o->failed)
+		error_add(err, o->failed, ": a write failed: %s", strerror(-o->failed));
+	drop_draft(o);
+	return EDIT_DROPPED;
+}
+
+enum edit_outcome opened_close(struct opened *o, bool for_write, struct error *err)
+{
+	enum edit_outcome outcome = EDIT_NONE;
+
+	if (for_write) {
+		pthread_rwlock_wrlock(&o->lock);
+		if (--o->writers == 0)
+			outcome = after_last_writer(o, err);
+		pthread_rwlock_unlock(&o->lock);
+	}
+	put(o);
+	return outcome;
+}
