@@ -18,6 +18,7 @@
 #include "codec/container/pbwire.h"
 #include "codec/container/sstable.h"
 #include "codec/tensor/stored.h"
+#include "codec/tensor/text_layout.h"
 #include "fuzz.h"
 #include "journal.pb-c.h"
 
@@ -308,6 +309,38 @@ static void seed_journals(void)
 	edit(m);
 }
 
+static int any_elements(void *layout, uint64_t first, size_t count, uint8_t *to, struct error *err)
+{
+	const struct text_layout *l = layout;
+
+	(void)err;
+	for (size_t i = 0; i < count * dtype_size(l->dtype); i++)
+		to[i] = (uint8_t)(77 * (first + i));
+	return 0;
+}
+
+/* Numbers as text, of each dtype: what the target takes, a dtype, a rank, dims, and a text. */
+static void seed_texts(void)
+{
+	static const int64_t dims[] = {2, 1, 2};
+	static const struct shape shape = {3, dims};
+	uint8_t text[1024];
+	struct text_layout l;
+
+	for (uint32_t dtype = 1; dtype <= DTYPE_LAST; dtype++) {
+		const uint8_t head[] = {(uint8_t)dtype, 3, 2, 1, 2};
+		cleanup_buf struct buf seed = {0};
+
+		if (text_layout_init(dtype, &shape, &l) < 0)
+			continue;
+		MUST(l.size <= sizeof(text));
+		MUST(text_generate(&l, 0, (size_t)l.size, text, any_elements, &l, NULL) == 0);
+		buf_add(&seed, span_of(head, sizeof(head)));
+		buf_add(&seed, span_of(text, (size_t)l.size));
+		write_seed("text", dtype_name(dtype).text, buf_span(&seed));
+	}
+}
+
 /* All that the text form has, of which TensorFlow writes a part only. */
 static const char state[] = "# saved\nmodel_checkpoint_path: '\\x61\\101\\u00e9\\n' \"b\";\n"
 			    "all_model_checkpoint_paths: [\"a\", 'b']\n"
@@ -327,6 +360,7 @@ int main(int argc, char **argv)
 	MUST(mkdir(out_folder, 0777) == 0 || errno == EEXIST);
 	write_seed("json", "wrapped", span_str(wrapped));
 	write_seed("checkpoint_state", "state", span_str(state));
+	seed_texts();
 	MUST(nftw(data_folder, seed_file, 16, FTW_PHYS) == 0);
 	seed_journals();
 	stamp = fopen(argv[3], "we");
