@@ -71,8 +71,7 @@ int error_errno(struct error *err, const char *format, ...)
 	return -saved;
 }
 
-/* How many bytes of a character that any terminal may get are in front; 0: one byte that is none.
- */
+/* The bytes of the character in front, if any terminal may get it; else 0. */
 static size_t printable(struct span text)
 {
 	struct span rest = text;

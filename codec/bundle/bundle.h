@@ -71,4 +71,13 @@ void bundle_shard_name(const char *prefix, uint32_t shard, uint32_t shards, stru
 bool bundle_parse_shard_name(const char *name, size_t *ret_prefix_n, uint32_t *ret_shard,
 			     uint32_t *ret_shards);
 
+struct place;
+
+/*
+ * True if the one checkpoint in the folder of the place is one whose prefix ends in a slash, as
+ * save_weights("DIR/") makes it: its files are .index and .data-00000-of-00001. Other files whose
+ * names begin with a dot do not count.
+ */
+bool bundle_is_nameless(const struct place *place);
+
 #endif

@@ -238,10 +238,12 @@ int bundle_load(struct model *m, const char *prefix, struct error *err)
 
 /* ---- a checkpoint that stands by itself ---- */
 
+static const char ending[] = ".index";
+
 /* The prefix in a name of one of the checkpoint's files: how many characters of it. */
 static size_t prefix_length(const char *name)
 {
-	static const char *const endings[] = {".index", ".meta"};
+	static const char *const endings[] = {ending, ".meta"};
 	struct span s = span_str(name);
 	uint32_t shard, shards;
 	size_t n;
@@ -256,28 +258,54 @@ static bool has_index(const struct place *place, const char *prefix, size_t n)
 {
 	cleanup_buf struct buf name = {0};
 
-	buf_printf(&name, "%.*s.index", (int)n, prefix);
-	return n && !name.failed && place_has(place, (const char *)name.p);
+	buf_printf(&name, "%.*s.index%c", (int)n, prefix, 0);
+	return !name.failed && place_has(place, (const char *)name.p);
 }
 
-/* The prefix of the only index in the folder, or NULL. */
-static char *only_index(const struct place *place)
+/*
+ * How many indexes there are whose names begin with a dot, or with none; *ret_prefix: the prefix
+ * of one of them.
+ */
+static size_t find_indexes(const struct place *place, bool dot, char **ret_prefix)
 {
-	static const char ending[] = ".index";
-	cleanup_free char *found = NULL;
 	cleanup_dir DIR *dir = place_list(place);
 	struct dirent *entry;
+	size_t found = 0;
 
 	while (dir && (entry = readdir(dir))) {
 		size_t n = strlen(entry->d_name);
 
-		if (n < sizeof(ending) || strcmp(entry->d_name + n - 6, ending) != 0)
+		if ((entry->d_name[0] == '.') != dot || n <= strlen(ending) ||
+		    strcmp(entry->d_name + n - strlen(ending), ending) != 0)
 			continue;
-		if (found)
-			return NULL;
-		found = strndup(entry->d_name, n - 6);
+		free(*ret_prefix);
+		*ret_prefix = strndup(entry->d_name, n - strlen(ending));
+		found++;
 	}
-	return steal_pointer(found);
+	return found;
+}
+
+bool bundle_is_nameless(const struct place *place)
+{
+	cleanup_free char *prefix = NULL;
+
+	return place_has(place, ending) && find_indexes(place, false, &prefix) == 0;
+}
+
+/* What a folder stands for: the only checkpoint in it. */
+static char *only_prefix(const struct place *place)
+{
+	cleanup_free char *shown = NULL, *hidden = NULL;
+	size_t n;
+
+	if (bundle_is_nameless(place))
+		return strdup("");
+	if (place_has(place, "checkpoint"))
+		return NULL;
+	n = find_indexes(place, false, &shown);
+	if (n)
+		return n == 1 ? steal_pointer(shown) : NULL;
+	return find_indexes(place, true, &hidden) == 1 ? steal_pointer(hidden) : NULL;
 }
 
 /* The prefix that the place means, relative to its root; NULL if it is no checkpoint. */
@@ -286,11 +314,15 @@ static char *find_prefix(const struct place *place)
 	size_t n = prefix_length(place->name);
 
 	if (!place->name[0])
-		return place_has(place, "checkpoint") ? NULL : only_index(place);
+		return only_prefix(place);
 	/* PREFIX itself may end like one of its files. */
 	if (has_index(place, place->name, strlen(place->name)))
 		return strdup(place->name);
-	return has_index(place, place->name, n) ? strndup(place->name, n) : NULL;
+	if (has_index(place, place->name, n))
+		return strndup(place->name, n);
+	/* The text file `checkpoint` stands for its folder. */
+	return strcmp(place->name, "checkpoint") == 0 && bundle_is_nameless(place) ? strdup("")
+										   : NULL;
 }
 
 static int probe(const struct place *place)
@@ -305,7 +337,7 @@ static int load(struct model *m, struct error *err)
 	cleanup_free char *prefix = find_prefix(&m->place);
 	int r;
 
-	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix) < 0)
+	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix[0] ? prefix : ending) < 0)
 		return -ENOMEM;
 	r = bundle_load(m, prefix, err);
 	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";

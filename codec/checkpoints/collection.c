@@ -20,24 +20,31 @@ static size_t index_prefix(const char *name)
 	return span_ends(s, ending) ? s.n - ending.n : 0;
 }
 
+/* The index of a checkpoint without a name, which cannot be shown as a member. */
+static const char nameless[] = ".index";
+
 static bool has_indexes(const struct place *place, unsigned wanted)
 {
 	cleanup_dir DIR *dir = place_list(place);
 	struct dirent *entry;
 
 	while (dir && wanted && (entry = readdir(dir)))
-		wanted -= index_prefix(entry->d_name) > 0;
+		wanted -= strcmp(entry->d_name, nameless) == 0 ||
+			  (entry->d_name[0] != '.' && index_prefix(entry->d_name) > 0);
 	return !wanted;
 }
 
 bool collection_probe(const struct place *place)
 {
-	if (strcmp(place->name, state_name) == 0)
-		return place_has(place, state_name) && !place_has(place, "checkpoint.index");
-	if (place->name[0] || place_has(place, "saved_model.pb") ||
-	    place_has(place, "saved_model.pbtxt"))
+	if (strcmp(place->name, state_name) == 0) {
+		if (!place_has(place, state_name) || place_has(place, "checkpoint.index"))
+			return false;
+	} else if (place->name[0] || place_has(place, "saved_model.pb") ||
+		   place_has(place, "saved_model.pbtxt") ||
+		   (!place_has(place, state_name) && !has_indexes(place, 2))) {
 		return false;
-	return place_has(place, state_name) || has_indexes(place, 2);
+	}
+	return !bundle_is_nameless(place);
 }
 
 /* ---- what is in it ---- */
@@ -232,6 +239,13 @@ static int read_state(const struct place *place, struct collection *c)
 	return 0;
 }
 
+static void note_nameless(const struct place *place, struct collection *c)
+{
+	if (place_has(place, nameless))
+		buf_printf(&c->notes, "%sa checkpoint without a name is not shown: mount %s/%s",
+			   c->notes.n ? "; " : "", place->root, nameless);
+}
+
 int collection_scan(const struct place *place, struct collection *ret, struct error *err)
 {
 	struct collection c = {0};
@@ -245,6 +259,7 @@ int collection_scan(const struct place *place, struct collection *ret, struct er
 	sort(&c);
 	if (r == 0)
 		r = read_state(place, &c);
+	note_nameless(place, &c);
 	if (r < 0)
 		collection_release(&c);
 	else

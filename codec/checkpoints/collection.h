@@ -35,7 +35,8 @@ struct collection {
 	struct file_id state; /* of the file `checkpoint`; ino 0: there is none */
 	struct leftover *work;
 	size_t n_work;
-	struct buf notes; /* what is wrong with the file `checkpoint`, one line, or nothing */
+	/* What is wrong with the file `checkpoint`, and what is not shown: one line, or nothing. */
+	struct buf notes;
 	struct arena arena;
 };
 

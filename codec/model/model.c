@@ -124,12 +124,29 @@ static void say_what_is_absent(struct model *m)
 			m->absent[i] = usually[i];
 }
 
+/* A folder that is no model may have the name of one: notes/ beside notes.index. */
+static const struct format *format_beside(struct place *place)
+{
+	const struct format *format;
+	struct place beside;
+
+	if (place->name[0] || collection_probe(place) || place_beside(place, &beside) < 0)
+		return NULL;
+	format = best_format(&beside);
+	place_release(format ? place : &beside);
+	if (format)
+		*place = beside;
+	return format;
+}
+
 /* Loads what is at the place of the model. */
 static int load(struct model *m, struct error *err)
 {
 	int r;
 
 	m->format = best_format(&m->place);
+	if (!m->format)
+		m->format = format_beside(&m->place);
 	if (!m->format)
 		return no_model(&m->place, err);
 	r = m->format->load(m, err);

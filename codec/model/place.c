@@ -32,15 +32,14 @@ static int open_parent(struct place *p, const char *argument, struct error *err)
 	return open_root(p, slash ? folder : ".", err);
 }
 
-int place_open(const char *argument, struct place *ret, struct error *err)
+static int open_as(const char *argument, bool is_folder, struct place *ret, struct error *err)
 {
 	struct place p = {.argument = strdup(argument), .rootfd = -1};
-	struct stat st;
 	int r;
 
 	if (!p.argument)
 		return -ENOMEM;
-	if (stat(argument, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (is_folder) {
 		p.name = strdup("");
 		r = p.name ? open_root(&p, argument, err) : -ENOMEM;
 	} else {
@@ -53,6 +52,31 @@ int place_open(const char *argument, struct place *ret, struct error *err)
 	else
 		*ret = p;
 	return r;
+}
+
+int place_open(const char *argument, struct place *ret, struct error *err)
+{
+	struct stat st;
+	bool is_folder = stat(argument, &st) == 0 && S_ISDIR(st.st_mode);
+
+	return open_as(argument, is_folder, ret, err);
+}
+
+int place_beside(const struct place *folder, struct place *ret)
+{
+	cleanup_free char *path = strdup(folder->argument);
+	size_t n = path ? strlen(path) : 0;
+	const char *slash;
+
+	if (!path)
+		return -ENOMEM;
+	while (n && path[n - 1] == '/')
+		path[--n] = '\0';
+	slash = strrchr(path, '/');
+	if (!n || strcmp(slash ? slash + 1 : path, ".") == 0 ||
+	    strcmp(slash ? slash + 1 : path, "..") == 0)
+		return -ENOENT;
+	return open_as(path, false, ret, NULL);
 }
 
 int place_within(const struct place *folder, const char *name, struct place *ret)

@@ -12,6 +12,11 @@
  */
 int place_open(const char *argument, struct place *ret, struct error *err);
 /*
+ * The place of a folder's name in the folder that it lies in: for a PREFIX that is the name of a
+ * folder, too. -ENOENT: its argument does not end in a name. Errors of place_open().
+ */
+int place_beside(const struct place *folder, struct place *ret);
+/*
  * The place of a name in a folder that is open, and stays so for as long: no path leads there, so
  * none can lead astray. -ENOMEM.
  */

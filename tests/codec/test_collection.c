@@ -105,13 +105,34 @@ TEST(one_checkpoint_with_a_state_is_a_folder)
 	folder_unmake(&f);
 }
 
+/* save_weights("DIR/"): its files begin with a dot, and a backup of it too. */
+TEST(a_checkpoint_without_a_name)
+{
+	struct folder f;
+
+	folder_make(&f);
+	touch(&f, ".index");
+	touch(&f, ".bak.index");
+	assert_false(probe(&f, ""));
+	touch(&f, "checkpoint");
+	assert_false(probe(&f, ""));
+	assert_false(probe(&f, "/checkpoint"));
+	touch(&f, "ckpt-1.index");
+	assert_true(probe(&f, ""));
+	assert_finds(&f, "ckpt-1", NULL, "a checkpoint without a name is not shown: mount /");
+	unlinkat(f.fd, "checkpoint", 0);
+	assert_true(probe(&f, ""));
+	assert_false(probe(&f, "/.index"));
+	folder_unmake(&f);
+}
+
 TEST(members_by_number)
 {
 	static const char *const names[] = {
-		"ckpt-10.index",     "ckpt-9.index",	"ckpt-9.data-00000-of-00001",
-		"ckpt-9.meta",	     "graph.pbtxt",	"events.out.tfevents.1.host",
-		".hidden.index",     ".index",		"index",
-		"ckpt-11.index.tmp", "checkpoint.tmp1",
+		"ckpt-10.index",   "ckpt-9.index", "ckpt-9.data-00000-of-00001",
+		"ckpt-9.meta",	   "graph.pbtxt",  "events.out.tfevents.1.host",
+		".hidden.index",   "index",	   "ckpt-11.index.tmp",
+		"checkpoint.tmp1",
 	};
 	struct folder f;
 
@@ -201,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_a_folder_of_checkpoints),
 		cmocka_unit_test(one_checkpoint_with_a_state_is_a_folder),
+		cmocka_unit_test(a_checkpoint_without_a_name),
 		cmocka_unit_test(members_by_number),
 		cmocka_unit_test(v1_members),
 		cmocka_unit_test(the_latest),

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from models import FLOAT, write_bundle
-from mounting import (BUILD, DATA, FINDING, FINE, NOT_MOUNTABLE, Mount, fails, run, weightctl,
-                      weightfs)
+from mounting import (BUILD, DATA, FINDING, FINE, NOT_MOUNTABLE, Mount, assert_sound, cat, edit,
+                      fails, run, weightctl, weightfs)
 
 ONE = struct.pack('<3f', 1, 2, 3)
 
@@ -34,6 +34,62 @@ def test_what_was_found_instead_is_listed_in_the_order_of_people(tmp_path):
     for name in ('10', '2', '1', 'notes.txt'):
         (tmp_path / 'served' / name).mkdir(parents=True)
     assert 'found: 1, 2, 10, notes.txt\n' in said_of(tmp_path / 'served', tmp_path)
+
+
+@pytest.mark.parametrize('argument', ['net', 'net/', 'net.index'])
+def test_a_folder_that_is_no_model_hides_no_checkpoint_of_its_name(tmp_path, argument):
+    write_one(tmp_path / 'net')
+    (tmp_path / 'net').mkdir()
+    (tmp_path / 'net/notes.txt').write_text('notes')
+    with Mount(f'{tmp_path}/{argument}') as m:
+        m.file('a').write_bytes(ONE[::-1])
+    assert cat(tmp_path / 'net.index', 'a') == ONE[::-1]
+    assert sorted(os.listdir(tmp_path)) == ['net', 'net.data-00000-of-00001', 'net.index']
+    assert os.listdir(tmp_path / 'net') == ['notes.txt']
+
+
+def test_a_folder_that_is_a_model_wins_over_a_checkpoint_beside_it(tmp_path):
+    write_one(tmp_path / 'full')
+    (tmp_path / 'full').mkdir()
+    write_bundle(tmp_path / 'full/inner', {'b': (FLOAT, (3,), ONE)})
+    assert weightctl('ls', tmp_path / 'full').stdout == 'variables/b\n'
+
+
+NAMELESS = ['', '/', '/.index', '/.data-00000-of-00001', '/checkpoint']
+
+
+@pytest.fixture
+def nameless(tmp_path):
+    """What save_weights("weights/") leaves: the last part of its prefix is empty."""
+    (tmp_path / 'weights').mkdir()
+    write_one(f'{tmp_path}/weights/')
+    (tmp_path / 'weights/checkpoint').write_text('model_checkpoint_path: "."')
+    return tmp_path / 'weights'
+
+
+@pytest.mark.parametrize('argument', NAMELESS)
+def test_a_checkpoint_without_a_name_is_mounted_and_saved(nameless, argument):
+    with Mount(f'{nameless}{argument}', 'backup') as m:
+        assert m.file('a').read_bytes() == ONE
+        m.file('a').write_bytes(ONE[::-1])
+        assert (nameless / '.index.weightfs').is_dir()
+        m.commit()
+    assert sorted(os.listdir(nameless)) == [
+        '.bak.by-weightfs', '.bak.data-00000-of-00001', '.bak.index', '.data-00000-of-00001',
+        '.index', 'checkpoint']
+    assert cat(f'{nameless}{argument}', 'a') == ONE[::-1]
+    assert cat(nameless / '.bak', 'a') == ONE
+
+
+def test_edits_of_a_checkpoint_without_a_name_and_of_a_saved_model_there_are_apart(copy_of):
+    folder = copy_of('mlp')
+    write_one(f'{folder}/')
+    with Mount(folder) as model, Mount(folder / '.index') as checkpoint:
+        checkpoint.file('a').write_bytes(ONE[::-1])
+        edit(model.file('layer_with_weights-0/bias'))
+        model.commit()
+    assert cat(folder / '.index', 'a') == ONE[::-1]
+    assert_sound(folder)
 
 
 @pytest.mark.parametrize('name, n', [('valid', 4), ('big-endian', 4)])
