@@ -1,0 +1,207 @@
+"""The programs that people edit with, as they are: what each leaves in the model, to the byte.
+
+A row of a table is a command line. In it T is the file of a tensor of `size` bytes, in a mount;
+N is a file elsewhere with `size` other bytes, S one that is too short. What it leaves: NEW, the
+bytes of N; OLD, what was there; or what a function makes of both.
+"""
+
+import os
+import re
+
+import pytest
+
+from models import stored
+from mounting import FINE, Mount, bash, wait_until
+
+NEW, OLD = (lambda old, new: new), (lambda old, new: old)
+
+
+def head(n):
+    """The first n bytes are new ones."""
+    return lambda old, new: new[:n] + old[n:]
+
+
+def at(offset, content):
+    return lambda old, new: old[:offset] + content + old[offset + len(content):]
+
+
+VIM = "vim -Nu NONE -n -es -b -c 'set noeol nofixeol {settings}' -c '1,$d' -c '0r N' -c '$d' -c 'x!' T"
+
+# What it does, the command line, what it leaves.
+IN_PLACE = [
+    ('cp', 'cp N T', NEW),
+    ('cp -a', 'cp -a N T', NEW),
+    ('cp -p', 'cp -p N T', NEW),
+    ('cp --reflink=auto', 'cp --reflink=auto N T', NEW),
+    ('cp --sparse=always', 'cp --sparse=always N T', NEW),
+    ('cat', 'cat N > T', NEW),
+    ('cat, by two', '{ head -c 1000 N; tail -c +1001 N; } > T', NEW),
+    ('dd', 'dd if=N of=T bs=4096 status=none', NEW),
+    ('dd, a part', 'dd if=N of=T bs=100 count=3 conv=notrunc status=none', head(300)),
+    ('dd, synced', 'dd if=N of=T bs=64k conv=notrunc,fsync status=none', NEW),
+    ('dd with seek', 'printf ABC | dd of=T bs=1 seek=500 conv=notrunc status=none', at(500, b'ABC')),
+    ('tee', 'tee T < N > /dev/null', NEW),
+    ('truncate to its size', 'truncate -s "$SIZE" T', OLD),
+    ('truncate and fill', 'truncate -s 0 N.empty && cp N T', NEW),
+    ('rsync --inplace', 'rsync --inplace -c N T', NEW),
+    ('install over it, by cat', 'install -m 644 /dev/stdin X < N && cat X > T', NEW),
+    ('xxd -r', 'printf "10: 41 42 43" | xxd -r - T', at(16, b'ABC')),
+    ('perl, r+', """perl -e 'open F, "+<", "T"; seek F, 8, 0; print F "xyz"; close F or die'""",
+     at(8, b'xyz')),
+    ('python write_bytes', "python3 -c 'from pathlib import Path as P; "
+     "P(\"T\").write_bytes(P(\"N\").read_bytes())'", NEW),
+    ('python copyfile', "python3 -c 'import shutil; shutil.copyfile(\"N\", \"T\")'", NEW),
+    ('python mmap', "python3 -c 'import mmap; f = open(\"T\", \"r+b\"); m = mmap.mmap(f.fileno(), 0);"
+     " m[100:103] = b\"ABC\"; m.flush()'", at(100, b'ABC')),
+    ('numpy tofile', "python3 -c 'import numpy; numpy.fromfile(\"N\", \"u1\").tofile(\"T\")'", NEW),
+    ('cp, too long: what fits is there', 'cat N S > L; ! cp L T', NEW),
+    ('touch, chmod', 'touch T && chmod 600 T && chmod 644 T', OLD),
+]
+
+# They make another file and put it in the place of the first one.
+BY_RENAME = [
+    ('mv', 'cp N D/t && mv D/t T', NEW),
+    ('mv from another file system', 'mv N T', NEW),
+    ('mv -n does nothing', 'mv -n N T', OLD),
+    ('mv away and back', 'mv T D/elsewhere.tmp && mv D/elsewhere.tmp T', OLD),
+    ('rsync', 'rsync -c N T', NEW),
+    ('rsync -a', 'rsync -a N T', NEW),
+    ('install', 'install -m 644 N T', NEW),
+    ('cp --remove-destination', 'cp --remove-destination N T', NEW),
+    ('cp -b', 'cp -b N T', NEW),
+    ('tar x', 'cp N F && tar cf a.tar --transform "s|F|$NAME|" F && tar xf a.tar -C D', NEW),
+    ('rm and cp', 'rm T && cp N T', NEW),
+    ('sed -i', "sed -i 's/x/x/' T", OLD),
+    ('perl -pi', "perl -pi -e 's/x/x/' T", OLD),
+    ('python replace', "python3 -c 'import os, shutil; shutil.copyfile(\"N\", \"D/tmpabc\"); "
+     "os.replace(\"D/tmpabc\", \"T\")'", NEW),
+    ('vim', VIM.format(settings='backupskip='), NEW),
+    ('vim, backupcopy=yes', VIM.format(settings='backupskip= backupcopy=yes'), NEW),
+    ('vim, backup', VIM.format(settings='backupskip= backup backupcopy=no'), NEW),
+]
+
+# They fail, and say so; the model is as it was.
+REFUSED = [
+    ('cp, too short', 'cp S T', 'Invalid argument'),
+    ('dd, too short', 'dd if=S of=T status=none', 'Invalid argument'),
+    ('truncate, shorter', 'truncate -s 10 T', 'Invalid argument'),
+    ('truncate, longer', 'truncate -s +10 T', 'File too large'),
+    ('a hard link', 'ln T D/another', 'Operation not permitted'),
+    ('a pipe', 'mkfifo D/pipe', 'Operation not permitted'),
+]
+
+READING = [
+    ('diff -r', 'cp -r D copy && diff -r D copy'),
+    ('cmp', 'cp T copy && cmp T copy'),
+    ('tar c', 'tar cf a.tar -C D . && mkdir out && tar xf a.tar -C out && diff -r D out'),
+    ('rsync out', 'rsync -a D/ out/ && diff -r D out'),
+    ('git diff', 'cp -r D copy && git diff --no-index --quiet D copy'),
+    ('find', 'test "$(find D -name "$NAME" -size -2)" = T || find D -name "$NAME" | grep -q .'),
+    ('md5sum', 'md5sum T > sums && md5sum -c --quiet sums'),
+    ('grep', 'grep -c "" T > /dev/null || true'),
+]
+
+
+class Place:
+    """A mounted checkpoint or SavedModel, one of its tensors, and what to put there."""
+
+    def __init__(self, mounted, prefix, key, path, folder):
+        self.mount, self.prefix, self.key, self.folder = mounted, prefix, key, folder
+        self.file = mounted.file(path)
+        self.before = stored(prefix)
+        self.old = self.before[key]
+        self.new = bytes(byte ^ 0x15 for byte in self.old)
+        (folder / 'N').write_bytes(self.new)
+        (folder / 'S').write_bytes(self.new[:10])
+
+    def run(self, command):
+        """Paths stand in variables, so that a letter in a command is nothing but that."""
+        script = command
+        for letter, path in (('T', self.file), ('D', self.file.parent), ('N', self.folder / 'N'),
+                             ('S', self.folder / 'S')):
+            script = replace_word(script, letter, os.fspath(path))
+        return bash(script, cwd=self.folder, timeout=60,
+                    env={**os.environ, 'LC_ALL': 'C', 'PATH': '/usr/bin:/bin', 'HOME': os.fspath(self.folder),
+                         'SIZE': str(len(self.old)), 'NAME': self.file.name})
+
+    def saved(self):
+        """Saves and unmounts; all tensors as they are on disk."""
+        code, said = self.mount.unmount()
+        assert code == FINE, said
+        return stored(self.prefix)
+
+
+def replace_word(script, letter, path):
+    return re.sub(rf'(?<![\w.]){letter}(?![\w.])(?=$|[\s/"\'|;)&>])', lambda _: path, script)
+
+
+PLACES = {
+    'checkpoint': ('mlp_weights/mlp', None),
+    'saved_model': ('mlp', 'variables/variables'),
+}
+
+
+@pytest.fixture(params=PLACES)
+def place(request, copy_of, tmp_path):
+    argument, below = PLACES[request.param]
+    model = copy_of(argument)
+    folder = tmp_path / 'elsewhere'
+    folder.mkdir()
+    prefix = model / below if below else model
+    with Mount(model) as mounted:
+        key, path = a_tensor(mounted, prefix)
+        yield Place(mounted, prefix, key.encode(), path, folder)
+
+
+def a_tensor(mounted, prefix):
+    """The largest tensor below 1 MB: its key, and its path below variables/."""
+    rows = [line.split('\t') for line in
+            (mounted.path / 'tensors.tsv').read_text().splitlines()[1:]]
+    rows = [row for row in rows if int(row[3]) < 1_000_000]
+    name, _, _, _, path, _ = max(rows, key=lambda row: int(row[3]))
+    return name, path.removeprefix('variables/')
+
+
+def rows(table):
+    return pytest.mark.parametrize('row', table, ids=[row[0] for row in table])
+
+
+def check_left(place, leaves):
+    wanted = dict(place.before)
+    wanted[place.key] = leaves(place.old, place.new)
+    assert place.file.read_bytes() == wanted[place.key]
+    assert place.saved() == wanted
+
+
+@rows(IN_PLACE)
+def test_in_place(place, row):
+    _, command, leaves = row
+    done = place.run(command)
+    assert done.returncode == 0, done.stderr
+    check_left(place, leaves)
+
+
+@rows(BY_RENAME)
+def test_by_rename(place, row):
+    _, command, leaves = row
+    done = place.run(command)
+    assert done.returncode == 0, done.stderr
+    check_left(place, leaves)
+
+
+@rows(REFUSED)
+def test_refused(place, row):
+    _, command, says = row
+    done = place.run(command)
+    assert done.returncode != 0
+    assert says in done.stderr
+    wait_until(lambda: place.file.read_bytes() == place.old, 'the old content is back')
+    assert place.saved() == place.before
+
+
+@rows(READING)
+def test_reading(place, row):
+    _, command = row
+    done = place.run(command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert place.saved() == place.before
