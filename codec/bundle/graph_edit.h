@@ -19,6 +19,8 @@
  * An optimizer of TensorFlow 2.11 or later keeps its variables in lists (`_variables`,
  * `_momentums` ...), whose edges are positions: a list that lost an element is closed up.
  *
+ * No save calls it yet: what is edited today are values.
+ *
  * All changes count as made at once, so a swap of two names needs no third. Bytes of nodes that no
  * change touches stay as they are.
  */
