@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 
 #include "codec/base/file.h"
-#include "codec/model/place.h"
 
 enum { DEPTH_MAX = 32, PART = 1 << 20 };
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include "codec/base/error.h"
@@ -41,5 +42,12 @@ int folder_walk(int parentfd, const char *name,
 		void *context);
 /* Removes a folder and all in it, as far as that is possible; follows no link. */
 void folder_remove(int parentfd, const char *name);
+
+static inline void closedir_pointer(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+#define cleanup_dir __attribute__((cleanup(closedir_pointer)))
 
 #endif

@@ -71,9 +71,4 @@ int saved_model_keras_nodes(struct model *m,
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
 int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);
-/* Adds a document; its strings must live in the model's arena. -ENOMEM. */
-int model_add_document(struct model *m, const struct document *document);
-/* Says why there are no documents of that type; the sentence is copied. */
-void model_set_absent(struct model *m, enum document_type type, const char *why);
-
 #endif

@@ -1,53 +1,16 @@
 /*
  * A model: its tensors and documents, whatever format they came from, and the edits to them.
  *
- * Floor 2 of the house. What is above sees a model only through this header, content.h,
- * edits.h and commit.h.
+ * Floor 2 of the house. It is opened and closed by codec/open.h.
  */
 #ifndef CODEC_MODEL_MODEL_H
 #define CODEC_MODEL_MODEL_H
 
 #include "codec/base/file.h"
+#include "codec/model/document.h"
+#include "codec/model/place.h"
 #include "codec/model/shard.h"
 #include "codec/tensor/tensor.h"
-
-/* What a document says; how it is shown is the affair of floor 3. */
-enum document_type {
-	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
-	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
-	DOCUMENT_TRAINING,  /* text: JSON, what model.compile() was given */
-	/* text: none; bundle_print_graph() renders what lies in the bundle (codec/model/format.h)
-	 */
-	DOCUMENT_OBJECT_GRAPH,
-	DOCUMENT_TYPES,
-};
-
-struct document {
-	enum document_type type;
-	uint32_t metagraph; /* of a signature: whose it is, model->metagraphs[metagraph]; else 0 */
-	struct span name;   /* of a signature; empty otherwise */
-	struct span text;
-};
-
-/* One MetaGraphDef of a SavedModel. */
-struct model_graph {
-	struct span *tags; /* in the order of the file */
-	size_t n_tags;
-	/* What it is called: its tags, sorted, with commas between; "untagged" if it has none. Of
-	 * several that would be called the same the second has "#2" behind, and so on. */
-	struct span name;
-};
-
-/* What the argument of the command line turned out to be. */
-struct place {
-	char *argument; /* as it was given, for messages */
-	char *path;	/* the same, absolute */
-	char *root;	/* absolute path of the folder that holds the model */
-	int rootfd;	/* that folder */
-	bool shared;	/* rootfd is that of another place, which outlives this one */
-	char *name;	/* last component of the argument, where it lies in the folder; "" where the
-			 * argument is the folder itself */
-};
 
 struct model {
 	const struct format *format; /* codec/model/format.h */
@@ -105,19 +68,6 @@ struct model {
 	pthread_rwlock_t layout;
 };
 
-/*
- * Loads the model that argument names: a SavedModel directory or a file in it, a checkpoint by
- * its prefix or by one of its files. The checksum of its index is verified, those of the tensors
- * are not.
- *
- * -ENOENT: nothing there is a model; the sentence says what was tried and what was found.
- * -EBADMSG: a model, but damaged. -ENOTSUP: a model that we do not handle, or a folder of several
- * (codec/checkpoints/collection.h). On failure *ret is untouched.
- */
-int model_open(const char *argument, struct model **ret, struct error *err);
-/* The same for the checkpoint with the prefix `name` in a folder that is open. */
-int model_open_within(const struct place *folder, const char *name, struct model **ret,
-		      struct error *err);
 /* An empty model, for formats and tests. NULL without memory. */
 struct model *model_new(void);
 struct model *model_free(struct model *m);
@@ -141,9 +91,6 @@ static inline struct tensor *model_tensor(const struct model *m, tensor_id id)
 struct tensor *model_next(const struct model *m, size_t *i);
 /* The tensor of that key, hidden ones included, or NULL. */
 struct tensor *model_find(const struct model *m, struct span key);
-/* The document, or NULL; name matters for signatures only, which are those that are served. */
-const struct document *model_document(const struct model *m, enum document_type type,
-				      struct span name);
 /* Chooses another place for the work folder, before there are edits. -ENOMEM. */
 int model_set_workdir(struct model *m, const char *path);
 /* Adds a line to the model's notes. */

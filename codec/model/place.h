@@ -1,10 +1,22 @@
-/* Finds the folder and the name that an argument means (struct place in codec/model/model.h). */
+/* The folder and the name that an argument means. */
 #ifndef CODEC_MODEL_PLACE_H
 #define CODEC_MODEL_PLACE_H
 
-#include <dirent.h>
+#include "codec/base/buf.h"
+#include "codec/base/error.h"
+#include "codec/base/file.h"
+#include "codec/base/folder.h"
 
-#include "codec/model/model.h"
+/* What the argument of the command line turned out to be. */
+struct place {
+	char *argument; /* as it was given, for messages */
+	char *path;	/* the same, absolute */
+	char *root;	/* absolute path of the folder that holds the model */
+	int rootfd;	/* that folder */
+	bool shared;	/* rootfd is that of another place, which outlives this one */
+	char *name;	/* last component of the argument, where it lies in the folder; "" where the
+			 * argument is the folder itself */
+};
 
 /*
  * Opens the folder. The argument itself need not exist: PREFIX is the name of no file. -ENOENT
@@ -30,12 +42,5 @@ DIR *place_list_folder(const struct place *place, const char *path);
 /* Lists what was found there, numbers in names by value, for a message that says why nothing is a
  * model. */
 void place_describe(const struct place *place, struct buf *out);
-
-static inline void closedir_pointer(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-#define cleanup_dir __attribute__((cleanup(closedir_pointer)))
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "codec/model/format.h"
 #include "codec/content/verify.h"
+#include "codec/open.h"
 #include "fs/cmd/ctl.h"
 #include "fs/cmd/ctl_stats.h"
 #include "fs/cmd/progress.h"
@@ -185,7 +186,7 @@ static int run(int argc, char **argv)
 	}
 	c.stats = stats ? calloc(c.m->n_ids + 1, sizeof(*c.stats)) : NULL;
 	if (stats && !c.stats) {
-		model_free(c.m);
+		model_close(c.m);
 		return ctl_failed(-ENOMEM, &err);
 	}
 	c.faults = check_notes(c.m);
@@ -195,7 +196,7 @@ static int run(int argc, char **argv)
 	free(c.stats);
 	fprintf(stderr, "%zu tensor%s checked, %lu fault%s\n", c.m->n_tensors,
 		c.m->n_tensors == 1 ? "" : "s", c.faults, c.faults == 1 ? "" : "s");
-	model_free(c.m);
+	model_close(c.m);
 	return c.faults ? EXIT_FINDING : EXIT_FINE;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec/save/commit.h"
+#include "codec/open.h"
 #include "fs/cmd/ctl.h"
 #include "fs/view/log.h"
 #include "fs/view/open_model.h"
@@ -50,7 +51,7 @@ static int compact(struct model *m)
 static int run(int argc, char **argv)
 {
 	bool dry = argc == 3 && strcmp(argv[2], "--dry-run") == 0;
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct recovery found;
 	struct error err = {""};
 	struct space before;

@@ -7,6 +7,7 @@
 
 #include "codec/save/commit.h"
 #include "codec/content/content.h"
+#include "codec/open.h"
 #include "fs/cmd/control.h"
 #include "fs/cmd/ctl.h"
 #include "fs/view/log.h"
@@ -245,7 +246,7 @@ static int run_recover(int argc, char **argv)
 	if (r < 0)
 		return ctl_failed(r, &err);
 	say_recovery(&found);
-	model_free(m);
+	model_close(m);
 	return EXIT_FINE;
 }
 
@@ -272,7 +273,7 @@ static int discard_of_model(const char *argument)
 	r = edits_open(m, EDITS_LOCK, &err);
 	if (r == 0)
 		r = recover_discard(m, &found, &err);
-	model_free(m);
+	model_close(m);
 	if (r < 0)
 		return ctl_failed(r, &err);
 	if (found.finished)

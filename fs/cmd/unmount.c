@@ -14,6 +14,7 @@
 #include "codec/checkpoints/collection.h"
 #include "codec/work/edits.h"
 #include "codec/model/place.h"
+#include "codec/open.h"
 #include "fs/cmd/control.h"
 #include "fs/view/exit.h"
 #include "fs/view/log.h"
@@ -177,7 +178,7 @@ static int find_edits_of_members(const struct place *place, struct buf *out, str
 /* Adds where edits of what was mounted are kept; nothing, if there are none. */
 static int find_edits(const char *source, struct buf *out, struct error *err)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct place place;
 	bool many;
 	int r = place_open(source, &place, err);

@@ -1,3 +1,4 @@
+#include "codec/open.h"
 #include "fs/view/branch.h"
 
 #include "fs/view/grow.h"
@@ -17,7 +18,7 @@ struct shown {
 
 void branch_free(struct branch *b)
 {
-	model_free(b->model);
+	model_close(b->model);
 	for (size_t i = 0; i < b->n_files; i++)
 		free(b->files[i]);
 	free(b->files);
@@ -52,7 +53,7 @@ int view_add_branch(struct view *v, struct model *model, node_id root, struct br
 	int r;
 
 	if (!b) {
-		model_free(model);
+		model_close(model);
 		return n < BRANCHES_MAX ? -ENOMEM : -EMFILE;
 	}
 	b->model = model;

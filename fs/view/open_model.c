@@ -6,6 +6,7 @@
 
 #include "codec/save/output.h"
 #include "codec/work/work.h"
+#include "codec/open.h"
 #include "fs/view/log.h"
 
 /* Renames happen in the folder of the index and in the model's own. */
@@ -75,7 +76,7 @@ int open_model(const char *argument, const struct open_options *options, struct 
 {
 	enum { TRIES = 3 };
 	struct recovery found = {0};
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	bool again = true;
 	int r = 0;
 
@@ -83,7 +84,7 @@ int open_model(const char *argument, const struct open_options *options, struct 
 		struct recovery now = {0};
 
 		again = false;
-		m = model_free(m);
+		m = model_close(m);
 		r = load(argument, options, &m, err);
 		if (r == 0 && !options->read_only)
 			r = prepare(m, options, &now, &again, err);
@@ -93,7 +94,7 @@ int open_model(const char *argument, const struct open_options *options, struct 
 			found = now;
 	}
 	if (r < 0 && r != -ENOMEM && m && options->folder) {
-		m = model_free(m);
+		m = model_close(m);
 		r = load_plain(argument, options, r, &m, err);
 	}
 	if (r < 0)

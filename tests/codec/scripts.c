@@ -9,6 +9,7 @@
 
 #include "codec/work/data_file.h"
 #include "codec/work/edits.h"
+#include "codec/open.h"
 
 enum { ALIGN = 4096 };
 
@@ -163,7 +164,7 @@ void clear(void)
 {
 	static const char *const names[] = {"journal", "data.0", "stage.0"};
 
-	model = model_free(model);
+	model = model_close(model);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		cleanup_buf struct buf path = {0};
 
@@ -191,7 +192,7 @@ static void open_model(enum edits_mode mode)
 	cleanup_buf struct buf path = {0};
 	struct error err = {""};
 
-	model = model_free(model);
+	model = model_close(model);
 	buf_printf(&path, "%s/m%c", folder.path, 0);
 	if (model_open((const char *)path.p, &model, &err) < 0 || edits_open(model, mode, &err) < 0)
 		fail_msg("%s", err.text);

@@ -10,6 +10,7 @@
 #include "codec/save/recover.h"
 #include "codec/save/steps.h"
 #include "codec/work/edits.h"
+#include "codec/open.h"
 
 enum { ROW = 4096, ROWS = 2, SIZE = ROW * ROWS };
 
@@ -55,7 +56,7 @@ static int teardown(void **state)
 	(void)state;
 	if (edits_exist(model))
 		(void)edits_remove(model, NULL);
-	model = model_free(model);
+	model = model_close(model);
 	folder_unmake(&folder);
 	return 0;
 }
@@ -136,7 +137,7 @@ TEST(a_failed_commit_and_a_kill_after_a_dropped_draft)
 	assert_int_equal(content_write(c, "short", 5, 0, &err), 5);
 	assert_int_equal(content_close(c, true, &err), CONTENT_DROPPED);
 	fail_to_commit();
-	model = model_free(model);
+	model = model_close(model);
 	open_model();
 	if (recover_edits(model, &found, &err) < 0)
 		fail_msg("%s", err.text);

@@ -17,6 +17,7 @@
 #include "codec/save/settle.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/open.h"
 
 enum { STEPS = 30000, STEPS_A_ROUND = 500, SIZE_MAX_HERE = 300000, WRITERS = 3, READERS = 2 };
 
@@ -473,7 +474,7 @@ static void step_die(struct subject *s)
 	size_t drafts = 0;
 
 	(void)s;
-	model = model_free(model);
+	model = model_close(model);
 	open_model();
 	recover_model(&found);
 	for (size_t i = 0; i < TENSORS; i++) {
@@ -585,7 +586,7 @@ static void end_round(void)
 	check_all();
 	for (size_t i = 0; i < TENSORS; i++)
 		rules_release(&subjects[i].rules);
-	model = model_free(model);
+	model = model_close(model);
 	folder_unmake(&folder);
 }
 

@@ -8,6 +8,7 @@
 #include "codec/model/format.h"
 #include "codec/base/json.h"
 #include "codec/saved_model/signature.h"
+#include "codec/open.h"
 #include "texts.h"
 
 static struct model *open_model(const char *folder, const char *name)
@@ -215,7 +216,8 @@ static void check_base(const struct model *m, const char *expected)
 TEST(models_of_tensorflow)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
-		cleanup_model struct model *m = open_model(getenv("WEIGHTFS_DATA"), models[i].name);
+		cleanup_open_model struct model *m =
+			open_model(getenv("WEIGHTFS_DATA"), models[i].name);
 		cleanup_file struct file text = {0};
 		cleanup_json struct json truth = {0};
 
@@ -235,7 +237,8 @@ TEST(models_of_tensorflow)
 
 TEST(the_file_stands_for_the_folder)
 {
-	cleanup_model struct model *m = open_model(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
+	cleanup_open_model struct model *m =
+		open_model(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
 
 	check_base(m, "saved_model.pb variables/variables.index ");
 	assert_true(m->n_documents == 3 && m->n_tensors == 2);
@@ -249,7 +252,7 @@ TEST(models_of_other_people)
 	if (!real || stat(real, &st) < 0)
 		skip();
 	for (int tf = 1; tf <= 2; tf++) {
-		cleanup_model struct model *m =
+		cleanup_open_model struct model *m =
 			open_model(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
 
 		assert_true(m->n_tensors == 3 && m->has_assets);
@@ -337,7 +340,7 @@ TEST(signatures_of_tensorflow_itself_are_not_shown)
 	assert_string_equal(m->absent[DOCUMENT_SIGNATURE], "the model has none");
 	check_base(m, "saved_model.pb ");
 	assert_null(m->prefix);
-	model_free(m);
+	model_close(m);
 	folder_unmake(&f);
 }
 
@@ -357,7 +360,7 @@ TEST(signature_that_stands_twice)
 	assert_int_equal(m->n_documents, 2);
 	assert_says(model_document(m, DOCUMENT_SIGNATURE, span_str("a"))->text, "\x1a\x04last");
 	assert_null(m->absent[DOCUMENT_SIGNATURE]);
-	model_free(m);
+	model_close(m);
 	folder_unmake(&f);
 }
 
@@ -391,7 +394,7 @@ TEST(names_of_metagraphs)
 		assert_says(m->metagraphs[i].name, cases[i].name);
 		assert_int_equal(m->documents[i].metagraph, i);
 	}
-	model_free(m);
+	model_close(m);
 	folder_unmake(&f);
 }
 
@@ -412,7 +415,7 @@ TEST(too_many_signatures)
 		assert_int_equal(m->n_documents, n == 10000);
 		assert_int_equal(m->notes.n > 0, n > 10000);
 		check_base(m, "saved_model.pb ");
-		model_free(m);
+		model_close(m);
 	}
 	folder_unmake(&f);
 }
@@ -430,7 +433,7 @@ static void write_metadata(const struct folder *f, const char *json)
 
 static void check_no_config(const struct folder *f, const char *why, bool noted)
 {
-	cleanup_model struct model *m = open_model(f->path, ".");
+	cleanup_open_model struct model *m = open_model(f->path, ".");
 
 	assert_null(model_document(m, DOCUMENT_CONFIG, span_str("")));
 	assert_null(model_document(m, DOCUMENT_TRAINING, span_str("")));
@@ -476,7 +479,7 @@ TEST(config_of_an_old_model)
 	m = open_model(f.path, ".");
 	assert_int_equal(m->n_documents, 1);
 	assert_says(m->documents[0].text, "{\"class_name\": \"Sequential\", \"config\": [1.0]}");
-	model_free(m);
+	model_close(m);
 	/* Where there is a keras_metadata.pb, it alone is asked. */
 	write_metadata(&f, "{\"keras_version\": \"2.5.0\"}");
 	check_no_config(&f, "without its architecture", false);
@@ -485,7 +488,7 @@ TEST(config_of_an_old_model)
 
 static void check_noted(const struct folder *f, const char *words, const char *base)
 {
-	cleanup_model struct model *m = open_model(f->path, ".");
+	cleanup_open_model struct model *m = open_model(f->path, ".");
 	cleanup_buf struct buf notes = {0};
 
 	buf_add(&notes, buf_span(&m->notes));

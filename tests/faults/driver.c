@@ -29,6 +29,7 @@
 #include "codec/base/file.h"
 #include "codec/base/mem.h"
 #include "codec/content/string_text.h"
+#include "codec/open.h"
 #include "fs/view/exit.h"
 #include "fs/view/open_model.h"
 #include "tests/faults/scenarios.h"
@@ -311,7 +312,7 @@ static int do_reopen(struct error *err)
 	struct recovery found;
 
 	note("begin %u reopen\n", d.serial);
-	d.m = model_free(d.m);
+	d.m = model_close(d.m);
 	return open_model(d.argument,
 			  &(struct open_options){.workdir = d.workdir, .output = d.output}, &d.m,
 			  &found, err);
@@ -414,7 +415,7 @@ static void end(void)
 		show(i);
 	if (d.m)
 		settle_at_end(d.m);
-	d.m = model_free(d.m);
+	d.m = model_close(d.m);
 }
 
 static const struct scenario *find_scenario(const char *name)

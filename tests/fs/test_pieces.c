@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codec/work/edits.h"
+#include "codec/open.h"
 #include "fs/view/pieces.h"
 
 enum { A_SIZE = 24, B_SIZE = 40000, FILE_SIZE = 300, MADE_SIZE = 5000 };
@@ -47,7 +48,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	edits_remove(model, NULL);
-	model_free(model);
+	model_close(model);
 	folder_unmake(&folder);
 	return 0;
 }

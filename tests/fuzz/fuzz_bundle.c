@@ -1,10 +1,11 @@
 /* A checkpoint: its index, whose checksums are made to fit, and its only shard. */
 #include "fuzz.h"
+#include "codec/open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct span input = span_of(bytes, n);
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	cleanup_buf struct buf index = {0};
 	struct error err = {0};
 	char prefix[96];

@@ -10,6 +10,7 @@
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "codec/container/sstable.h"
+#include "codec/open.h"
 #include "fuzz.h"
 
 enum { TENSORS_MAX = 64, SEEN_MAX = 65536 };
@@ -149,7 +150,7 @@ static unsigned edit(struct model *m, unsigned most)
 /* What the model at path is to whoever opens it: nothing but these edits is pending. */
 static void reopen(const char *path, const struct seen *seen, unsigned edits)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct recovery found;
 	struct error err = {0};
 
@@ -190,7 +191,7 @@ static void commit(struct model *m, const char *path, const char *backup, size_t
 	r = commit_model(m, &options, &report, &err);
 	MUST(r == 0 ? report.tensors == edits : err.text[0] != 0);
 	must_be_as_seen(m, &after);
-	(void)model_free(m);
+	(void)model_close(m);
 	reopen(path, &after, r == 0 ? 0 : edits);
 	if (r == 0 && options.backup && report.rewritten)
 		reopen(backup, &before, 0);
@@ -209,6 +210,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (edits_open(m, EDITS_LOCK, &err) == 0)
 		commit(m, path, backup, n);
 	else
-		(void)model_free(m);
+		(void)model_close(m);
 	return 0;
 }

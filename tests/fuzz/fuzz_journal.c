@@ -6,6 +6,7 @@
 #include "codec/work/data_file.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/open.h"
 #include "fuzz.h"
 
 #define WORK	  "small.weightfs"
@@ -52,7 +53,7 @@ static void recover(struct model *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct error err = {0};
 	char prefix[96];
 

@@ -1,5 +1,6 @@
 /* A SavedModel: saved_model.pb, and Keras's metadata if there is more in the input. */
 #include "fuzz.h"
+#include "codec/open.h"
 
 /*
  * The same with a field behind it that makes it so long that it is not read whole: what is
@@ -8,7 +9,7 @@
 static void look_at_long(const struct model *whole, struct span graph)
 {
 	enum { PADDING = 2 << 20 };
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	cleanup_buf struct buf file = {0};
 	struct error err = {0};
 
@@ -26,7 +27,7 @@ static void look_at_long(const struct model *whole, struct span graph)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct span input = span_of(bytes, n), graph = take_part(&input);
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct error err = {0};
 
 	scratch_write("saved_model.pb", graph);

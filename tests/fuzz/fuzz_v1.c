@@ -1,9 +1,10 @@
 /* A V1 checkpoint of one file, whose checksums are made to fit. */
 #include "fuzz.h"
+#include "codec/open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	cleanup_buf struct buf file = {0};
 	struct error err = {0};
 	char path[96];

@@ -19,6 +19,7 @@
 #include "codec/container/sstable.h"
 #include "codec/tensor/stored.h"
 #include "codec/tensor/text_layout.h"
+#include "codec/open.h"
 #include "fuzz.h"
 #include "journal.pb-c.h"
 
@@ -297,7 +298,7 @@ static void edit(struct model *m)
 
 static void seed_journals(void)
 {
-	cleanup_model struct model *m = NULL;
+	cleanup_open_model struct model *m = NULL;
 	struct error err = {0};
 	char prefix[96];
 

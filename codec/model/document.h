@@ -1,0 +1,48 @@
+/*
+ * Documents: what a model says beside the values of its tensors.
+ */
+#ifndef CODEC_MODEL_DOCUMENT_H
+#define CODEC_MODEL_DOCUMENT_H
+
+#include "codec/base/span.h"
+
+struct model;
+
+/* What a document says; how it is shown is the affair of floor 3. */
+enum document_type {
+	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
+	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
+	DOCUMENT_TRAINING,  /* text: JSON, what model.compile() was given */
+	/* text: none; bundle_print_graph() renders what lies in the bundle (codec/model/format.h)
+	 */
+	DOCUMENT_OBJECT_GRAPH,
+	DOCUMENT_TYPES,
+};
+
+struct document {
+	enum document_type type;
+	uint32_t metagraph; /* of a signature: whose it is, model->metagraphs[metagraph]; else 0 */
+	struct span name;   /* of a signature; empty otherwise */
+	struct span text;
+};
+
+/* One MetaGraphDef of a SavedModel. */
+struct model_graph {
+	struct span *tags; /* in the order of the file */
+	size_t n_tags;
+	/* What it is called: its tags, sorted, with commas between; "untagged" if it has none. Of
+	 * several that would be called the same the second has "#2" behind, and so on. */
+	struct span name;
+};
+
+/* The document, or NULL; name matters for signatures only, which are those that are served. */
+const struct document *model_document(const struct model *m, enum document_type type,
+				      struct span name);
+/* Adds a document; its strings must live in the model's arena. -ENOMEM. */
+int model_add_document(struct model *m, const struct document *document);
+/* Says why there are no documents of that type; the sentence is copied. */
+void model_set_absent(struct model *m, enum document_type type, const char *why);
+/* Says why there are no documents of the types that nothing was said about. */
+void model_explain_absent(struct model *m);
+
+#endif
