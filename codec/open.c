@@ -1,8 +1,10 @@
 #include "codec/open.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "codec/base/lfs.h"
 #include "codec/bundle/bundle.h"
 #include "codec/checkpoints/collection.h"
 #include "codec/content/content.h"
@@ -53,11 +55,26 @@ static const char *known_stranger(const char *name)
 	return NULL;
 }
 
+/* -EBADMSG if the argument is a file in whose place Git LFS has put a pointer. */
+static int check_fetched(const struct place *place, struct error *err)
+{
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	cleanup_fd int fd = place->name[0] ? openat(place->rootfd, place->name, flags) : -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return lfs_check_open(fd, (uint64_t)st.st_size, place->argument, err);
+}
+
 static int no_model(const struct place *place, struct error *err)
 {
 	cleanup_buf struct buf found = {0};
 	const char *stranger = known_stranger(place->argument);
+	int r = check_fetched(place, err);
 
+	if (r < 0)
+		return r;
 	if (stranger)
 		return error_set(err, -ENOTSUP, "%s is %s", place->argument, stranger);
 	if (place_has(place, "saved_model.cpb"))

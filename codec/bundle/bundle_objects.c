@@ -40,7 +40,8 @@ static int read_scalar(struct model *m, const struct tensor *t, uint64_t max, st
 		return fd;
 	r = stored_verify(fd, &t->base, DTYPE_STRING, 1, m->big_endian, err);
 	if (r < 0)
-		return r;
+		return error_prefix(err, r, "%s at offset %llu", m->shards[t->base.shard].name,
+				    (unsigned long long)t->base.offset);
 	p = buf_extend(stored, (size_t)t->base.size);
 	if (!p)
 		return -ENOMEM;

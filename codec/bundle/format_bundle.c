@@ -8,6 +8,7 @@
 #include "codec/bundle/bundle.h"
 #include "codec/bundle/bundle_objects.h"
 #include "codec/base/crc32c.h"
+#include "codec/base/lfs.h"
 #include "codec/model/format.h"
 #include "codec/model/place.h"
 #include "codec/tensor/slices.h"
@@ -226,6 +227,9 @@ int bundle_load(struct model *m, const char *prefix, struct error *err)
 	if (name.failed || !m->prefix)
 		return -ENOMEM;
 	r = file_read(m->place.rootfd, (const char *)name.p, index_max, &file, err);
+	if (r < 0)
+		return r;
+	r = lfs_check(buf_span(&file.bytes), (const char *)name.p, err);
 	if (r < 0)
 		return r;
 	l.keys_left = keys_floor + KEYS_RATIO * file.bytes.n;

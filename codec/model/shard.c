@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "codec/base/lfs.h"
+
 int shard_init(struct shard *s, int rootfd, const char *name)
 {
 	struct stat st;
@@ -60,6 +62,8 @@ int shard_open(struct shard *s, int rootfd, struct error *err)
 	if (!file_id_equal(&now, &s->id))
 		return error_set(err, -ESTALE, "%s: %s since the mount", s->name,
 				 fd < 0 ? "removed" : "changed");
+	if (lfs_check_open(fd, s->id.size, s->name, err) < 0)
+		return -EIO;
 	return steal_fd(&fd);
 }
 

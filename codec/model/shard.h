@@ -26,9 +26,9 @@ int shard_init(struct shard *s, int rootfd, const char *name);
 void shard_release(struct shard *s);
 
 /*
- * A descriptor to read from; the caller closes it. -EIO: missing, or damaged. -EACCES, -EMFILE,
- * -ENFILE: it cannot be opened by us, or now. -ESTALE: not the file that was there at load. err
- * names the shard.
+ * A descriptor to read from; the caller closes it. -EIO: missing, damaged, or a Git LFS pointer.
+ * -EACCES, -EMFILE, -ENFILE: it cannot be opened by us, or now. -ESTALE: not the file that was
+ * there at load. err names the shard.
  */
 int shard_open(struct shard *s, int rootfd, struct error *err);
 /* The bytes of the whole shard, for as long as it is not released. Errors as shard_open. */

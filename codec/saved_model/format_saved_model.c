@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 
+#include "codec/base/lfs.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
 #include "codec/model/place.h"
@@ -275,6 +276,8 @@ static int load_keras(struct model *m, struct span object_graph, struct error *e
 	}
 	if (r == 0)
 		r = model_add_base(m, METADATA, &file);
+	if (r == 0)
+		r = lfs_check(buf_span(&file.bytes), METADATA, err);
 	if (r < 0)
 		return r;
 	r = keras_root_metadata(buf_span(&file.bytes), &metadata, err);
@@ -404,6 +407,8 @@ static int read_graph(struct model *m, struct error *err)
 	cleanup_saved_model_file struct saved_model_file file = {0};
 	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
 
+	if (r == 0)
+		r = lfs_check(file.bytes, GRAPH, err);
 	if (r < 0)
 		return r;
 	r = load_graph(m, file.bytes, err);

@@ -92,6 +92,50 @@ def test_edits_of_a_checkpoint_without_a_name_and_of_a_saved_model_there_are_apa
     assert_sound(folder)
 
 
+INDEX, SHARD = 'variables/variables.index', 'variables/variables.data-00000-of-00001'
+POINTER = f'version https://git-lfs.github.com/spec/v1\noid sha256:{"0" * 64}\nsize 660620\n'
+NOT_FETCHED = 'a Git LFS pointer; the file itself was not fetched: run git lfs pull\n'
+
+
+@pytest.mark.parametrize('files, named', [
+    (['saved_model.pb', INDEX, SHARD], 'saved_model.pb'), (['saved_model.pb'], 'saved_model.pb'),
+    ([INDEX], INDEX)])
+def test_a_model_that_git_lfs_did_not_fetch_is_refused_as_that(copy_of, tmp_path, files, named):
+    model = copy_of('mlp')
+    for name in files:
+        (model / name).write_text(POINTER)
+    assert said_of(model, tmp_path) == f'weightfs: {named}: {NOT_FETCHED}'
+    done = weightctl('check', model)
+    assert (done.returncode, done.stdout) == (FINDING, f'{named}: {NOT_FETCHED}')
+
+
+@pytest.mark.parametrize('name', ['old.ckpt', 'net.h5'])
+def test_a_file_that_git_lfs_did_not_fetch_is_refused_as_that(tmp_path, name):
+    (tmp_path / name).write_text(POINTER)
+    assert said_of(tmp_path / name, tmp_path) == f'weightfs: {tmp_path / name}: {NOT_FETCHED}'
+
+
+def test_the_variables_in_a_data_file_that_git_lfs_did_not_fetch_cannot_be_read(copy_of):
+    model = copy_of('mlp')
+    (model / SHARD).write_text(POINTER)
+    with Mount(model) as m:
+        assert (m.path / 'signatures/serving_default.json').exists()
+        with fails(errno.EIO):
+            m.file('layer_with_weights-0/bias').open('rb')
+        assert f'layer_with_weights-0/bias: {SHARD}: {NOT_FETCHED}' in m.log()
+        assert f'of their own: {SHARD}: {NOT_FETCHED}' in m.said
+    done = weightctl('check', model)
+    assert done.returncode == FINDING and done.stdout.count(f'{SHARD}: {NOT_FETCHED}') == 26
+
+
+def test_metadata_that_git_lfs_did_not_fetch_costs_the_documents(copy_of):
+    model = copy_of('mlp')
+    (model / 'keras_metadata.pb').write_text(POINTER)
+    with Mount(model) as m:
+        assert not (m.path / 'config.json').exists()
+        assert f'keras_metadata.pb: {NOT_FETCHED}' in m.said
+
+
 @pytest.mark.parametrize('name, n', [('valid', 4), ('big-endian', 4)])
 def test_check_counts_variables_not_slices(name, n):
     assert weightctl('check', DATA / 'broken' / name).stderr == f'{n} tensors checked, 0 faults\n'
