@@ -7,6 +7,7 @@
 #include "fs/view/handle.h"
 #include "fs/view/log.h"
 #include "fs/view/look.h"
+#include "fs/view/root.h"
 
 /* All files that a name can mean: by path, by key, by a variable's own name. */
 struct matches {
@@ -83,35 +84,18 @@ static node_id choose(const struct matches *m)
 	return NODE_NONE;
 }
 
-/* In a folder of checkpoints a name begins with that of one, or with latest. */
-static bool choose_checkpoint(struct matches *m, node_id *ret_root)
-{
-	const uint8_t *slash = memchr(m->name.p, '/', m->name.n);
-	size_t n = slash ? (size_t)(slash - m->name.p) : 0;
-	node_id id = n ? view_walk(m->view, span_first(m->name, n)) : NODE_NONE;
-
-	if (!id) {
-		say("weightctl: '%s' does not begin with the name of a checkpoint, as "
-		    "'latest/NAME' does",
-		    quote(m->name));
-		return false;
-	}
-	if (view_look(m->view, id) < 0)
-		return false; /* which has been said */
-	m->folder = span_first(m->name, n + 1);
-	m->name = span_skip(m->name, n + 1);
-	*ret_root = id;
-	return true;
-}
-
 static node_id find(struct view *v, const char *name)
 {
 	struct matches m = {.view = v, .name = span_str(name)};
-	node_id id, root = NODE_ROOT;
+	struct error err = {""};
+	node_id id, root = v->root->choose ? v->root->choose(v, &m.name, &err) : NODE_ROOT;
 	struct branch *b;
 
-	if (v->members && !choose_checkpoint(&m, &root))
+	if (!root && err.text[0])
+		say("weightctl: %s", err.text);
+	if (!root)
 		return NODE_NONE;
+	m.folder = span_of(name, (size_t)((const char *)m.name.p - name));
 	match_path(&m, "");
 	match_path(&m, "variables/");
 	for (size_t k = 0; (b = view_next_branch(v, &k));)

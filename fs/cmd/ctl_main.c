@@ -48,8 +48,9 @@ bool ctl_look_at_all(struct view *v)
 	bool all = true;
 	node_id id;
 
-	while (v->members && (id = tree_next(v->tree, NODE_ROOT, n.position, &n)))
-		all &= view_look(v, id) == 0;
+	while ((id = tree_next(v->tree, NODE_ROOT, n.position, &n)))
+		if (n.kind == FOLDER_MEMBER)
+			all &= view_look(v, id) == 0;
 	return all;
 }
 

@@ -15,6 +15,7 @@
 #include "fs/cmd/options.h"
 #include "fs/view/grow.h"
 #include "fs/view/open_view.h"
+#include "fs/view/root.h"
 #include "fs/fuse/mount.h"
 #include "fs/cmd/unmount.h"
 
@@ -100,19 +101,9 @@ static bool hides_model(const struct model *m, const char *mountpoint)
 	return false;
 }
 
-/* Of checkpoints that are not loaded yet the work folders count. */
-static bool hides_member(const struct view *v, const char *mountpoint)
-{
-	size_t n = strlen(v->place->root);
-
-	return v->members && strncmp(mountpoint, v->place->root, n) == 0 && mountpoint[n] == '/' &&
-	       !strchr(mountpoint + n + 1, '/') &&
-	       span_ends(span_str(mountpoint), span_str(".weightfs"));
-}
-
 static int check_mountpoint(const struct view *v, const char *mountpoint)
 {
-	bool hides = hides_member(v, mountpoint);
+	bool hides = v->root->is_hidden_by && v->root->is_hidden_by(v, mountpoint);
 	struct branch *b;
 
 	for (size_t i = 0; !hides && (b = view_next_branch(v, &i));)

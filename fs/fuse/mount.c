@@ -14,6 +14,7 @@
 #include "fs/fuse/park.h"
 #include "fs/view/exit.h"
 #include "fs/view/log.h"
+#include "fs/view/root.h"
 #include "fs/view/saving.h"
 
 enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2 };
@@ -72,7 +73,7 @@ static struct fuse_session *new_fuse(struct session *s)
 		r = add_source(&args, s->view->place->path);
 	if (r == 0 && s->options->allow_other)
 		r = fuse_opt_add_arg(&args, "-oallow_other,default_permissions");
-	if (r == 0 && !view_can_be_edited(s->view))
+	if (r == 0 && !s->view->root->can_be_edited(s->view))
 		r = fuse_opt_add_arg(&args, "-oro");
 	if (r == 0 && s->options->debug)
 		r = fuse_opt_add_arg(&args, "-d");

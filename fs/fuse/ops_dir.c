@@ -18,7 +18,7 @@ static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct view *v = session_of(req)->view;
 	/* What is not there may come, where others put it. */
-	bool fleeting = v->members && parent == NODE_ROOT;
+	bool fleeting = view_is_shared(v, (node_id)parent);
 	struct fuse_entry_param e = {.entry_timeout = fleeting ? 0 : forever};
 	node_id id;
 	int r = view_look(v, (node_id)parent);
@@ -50,7 +50,7 @@ static void forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *forg
 static void opendir_(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct view *v = session_of(req)->view;
-	bool fleeting = v->members && ino == NODE_ROOT;
+	bool fleeting = view_is_shared(v, (node_id)ino);
 	struct node n;
 	int r = view_look(v, (node_id)ino);
 

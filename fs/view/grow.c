@@ -4,16 +4,15 @@
  */
 #include "fs/view/grow.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-
-#include "fs/view/beneath.h"
+#include "fs/view/assets.h"
 #include "fs/view/links.h"
 #include "fs/view/log.h"
 
 /* A model of n tensors has so many folders at most; what needs more is not shown. */
-enum { FOLDERS_PER_TENSOR = 8, FOLDERS_FLOOR = 100000, ASSET_DEPTH = 16, ASSETS_MAX = 100000 };
+enum {
+	FOLDERS_PER_TENSOR = 8,
+	FOLDERS_FLOOR = 100000,
+};
 enum { HIDDEN_LOGGED = 20 }; /* of the things that could not be shown */
 
 struct grower {
@@ -57,7 +56,9 @@ static node_id enter(struct grower *g, node_id folder, struct span name)
 	return id || other.failed ? id : add_folder(g, folder, name);
 }
 
-static node_id add_file(struct grower *g, node_id folder, struct span name, const struct node *like)
+/* Adds a node, or moves the one that there is, `old`, with its number. */
+static node_id add_file(struct grower *g, node_id folder, struct span name, const struct node *like,
+			node_id old)
 {
 	struct tree *t = g->view->tree;
 	cleanup_buf struct buf other = {0};
@@ -65,10 +66,12 @@ static node_id add_file(struct grower *g, node_id folder, struct span name, cons
 	struct node n;
 
 	if (id && tree_get(t, id, &n) && n.type != NODE_FOLDER)
-		return NODE_NONE; /* two signatures of one name */
-	if (id && (tree_rename(t, id, with_d(name, &other)) < 0 || other.failed))
+		return id == old ? id : NODE_NONE; /* two signatures of one name */
+	if (id && (tree_move(t, id, folder, with_d(name, &other)) < 0 || other.failed))
 		return NODE_NONE; /* a folder gives way */
-	return tree_add(t, folder, name, like);
+	if (!old)
+		return tree_add(t, folder, name, like);
+	return tree_move(t, old, folder, name) < 0 ? NODE_NONE : old;
 }
 
 /* The folder at a path below the root, and those that lead to it. */
@@ -86,14 +89,15 @@ static node_id enter_path(struct grower *g, struct span path)
 	return folder;
 }
 
-/* Adds a file at a path below the root, and the folders that lead to it. */
-static node_id add_path(struct grower *g, struct span path, const struct node *like)
+/* The same at a path below the root, with the folders that lead to it. */
+static node_id add_path(struct grower *g, struct span path, const struct node *like, node_id old)
 {
 	const uint8_t *slash = memrchr(path.p, '/', path.n);
 	size_t n = slash ? (size_t)(slash - path.p) : 0;
 	node_id folder = enter_path(g, span_first(path, n));
 
-	return folder ? add_file(g, folder, span_skip(path, slash ? n + 1 : 0), like) : NODE_NONE;
+	return folder ? add_file(g, folder, span_skip(path, slash ? n + 1 : 0), like, old)
+		      : NODE_NONE;
 }
 
 static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *why)
@@ -105,7 +109,7 @@ static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *wh
 		log_line("not shown, but kept: more of these");
 }
 
-/* Shows one thing, if its kind does. */
+/* Shows one thing, if its kind does; what it showed before moves, or goes. */
 static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 {
 	const struct kind *k = kinds[kind];
@@ -114,19 +118,18 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 			    .kind = kind,
 			    .object = object,
 			    .branch = g->branch ? g->branch->number : 0};
+	node_id old = g->branch ? branch_node(g->branch, kind, object) : NODE_NONE, id;
 	cleanup_buf struct buf path = {0};
-	node_id id;
-	int r;
+	int r = k->path(&s, &path);
 
-	r = k->path(&s, &path);
 	if (path.failed)
 		return -ENOMEM;
-	if (r == 0)
-		return 0;
-	id = r > 0 ? add_path(g, buf_span(&path), &like) : NODE_NONE;
-	if (!id)
+	id = r > 0 ? add_path(g, buf_span(&path), &like, old) : NODE_NONE;
+	if (r && !id)
 		hide(g, kind, object, r < 0 ? strerror(-r) : "no room in the tree");
-	return id && g->branch ? branch_set_node(g->branch, kind, object, id) : 0;
+	if (old && !id)
+		tree_remove(g->view->tree, old);
+	return id != old && g->branch ? branch_set_node(g->branch, kind, object, id) : 0;
 }
 
 /* How many there are of a sort of thing that is numbered from 0 on. */
@@ -177,72 +180,6 @@ static int grow_all(struct grower *g)
 		}
 	}
 	return 0;
-}
-
-/* ---- assets ---- */
-
-static int note_file(struct branch *b, char *path)
-{
-	char **grown = vector_grow(b->files, b->n_files, &b->files_capacity, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	b->files = grown;
-	b->files[b->n_files++] = path;
-	return 0;
-}
-
-static int list_assets(struct grower *g, const char *folder, int depth);
-
-/* One entry of a folder of assets: a file is noted, a folder is listed. */
-static int list_asset(struct grower *g, const char *folder, const char *name, int depth)
-{
-	cleanup_free char *path = NULL;
-	cleanup_fd int fd = -1;
-	struct stat st;
-	int r;
-
-	if (asprintf(&path, "%s/%s", folder, name) < 0)
-		return -ENOMEM;
-	fd = open_beneath(g->branch->model->place.rootfd, path, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		log_line("%s: not shown: %s", quote(span_str(path)), strerror(errno));
-		return 0;
-	}
-	if (S_ISDIR(st.st_mode))
-		return list_assets(g, path, depth + 1);
-	if (!S_ISREG(st.st_mode) || g->branch->n_files >= ASSETS_MAX)
-		return 0;
-	r = note_file(g->branch, path);
-	if (r == 0)
-		path = NULL;
-	return r;
-}
-
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int list_assets(struct grower *g, const char *folder, int depth)
-{
-	cleanup_fd int fd =
-		open_beneath(g->branch->model->place.rootfd, folder, O_RDONLY | O_DIRECTORY);
-	struct dirent **entries = NULL;
-	int n, r = 0;
-
-	if (fd < 0 || depth > ASSET_DEPTH)
-		return 0;
-	n = scandirat(fd, ".", &entries, NULL, compare_names);
-	for (int i = 0; i < n; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (r == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-			r = list_asset(g, folder, name, depth);
-		free(entries[i]);
-	}
-	free(entries);
-	return r;
 }
 
 /* ---- a branch, the mount ---- */
@@ -346,9 +283,9 @@ int grow_branch(struct view *v, struct branch *b)
 	if (r == 0)
 		r = add_lazy_folders(&g);
 	if (r == 0 && m->has_assets)
-		r = list_assets(&g, "assets", 0);
+		r = assets_list(b, "assets");
 	if (r == 0 && m->has_extra)
-		r = list_assets(&g, "assets.extra", 0);
+		r = assets_list(b, "assets.extra");
 	return r < 0 ? r : grow_all(&g);
 }
 
@@ -367,7 +304,7 @@ static bool add_link(struct link_sink *sink, struct span path, node_id to)
 		.object = to,
 	};
 
-	return add_path(&sink->grower, path, &like);
+	return add_path(&sink->grower, path, &like, NODE_NONE);
 }
 
 /* To the file of one kind, if there is one. */
@@ -453,6 +390,29 @@ int grow_folder(struct view *v, node_id folder)
 	l = links_of(n.name);
 	r = l ? grow_links(v, b, folder, l) : grow_kinds(v, b, n.name);
 	tree_set_object(v->tree, folder, 0);
+	return r;
+}
+
+/* Those that have not been filled are not looked into. */
+static bool is_filled(const struct view *v, const struct branch *b, const char *folder)
+{
+	node_id id = tree_find(v->tree, b->root, span_str(folder));
+	struct node n;
+
+	return id && tree_get(v->tree, id, &n) && !n.object;
+}
+
+int grow_again(struct view *v, struct branch *b, enum thing of, uint32_t object)
+{
+	struct grower g = grower_of(v, b);
+	int r = 0;
+
+	for (uint8_t kind = 0; kind < kind_count && r == 0; kind++) {
+		const struct kind *k = kinds[kind];
+
+		if (k->of == of && (!k->folder || is_filled(v, b, k->folder)))
+			r = grow_one(&g, kind, object);
+	}
 	return r;
 }
 

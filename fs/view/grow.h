@@ -11,6 +11,11 @@ int grow_branch(struct view *v, struct branch *b);
  * is locked. -ENOMEM.
  */
 int grow_folder(struct view *v, node_id folder);
+/*
+ * Asks the kinds that show a thing of a model, or could, for its path again: its nodes move, come
+ * or go. The view's `growing` is locked. -ENOMEM.
+ */
+int grow_again(struct view *v, struct branch *b, enum thing of, uint32_t object);
 /* Adds the folder .weightfs. -ENOMEM. */
 int grow_mount(struct view *v);
 

@@ -3,7 +3,7 @@
 
 #include "fs/view/grow.h"
 #include "fs/view/log.h"
-#include "fs/view/members.h"
+#include "fs/view/root.h"
 
 static int grow(struct view *v, node_id folder)
 {
@@ -20,17 +20,24 @@ static int grow(struct view *v, node_id folder)
 int view_look(struct view *v, node_id folder)
 {
 	struct node n;
+	int r;
 
 	if (!tree_get(v->tree, folder, &n) || n.type != NODE_FOLDER)
 		return 0;
-	if (v->members && (folder == NODE_ROOT || n.kind == FOLDER_MEMBER))
-		return members_look(v->members, folder, &n);
+	r = v->root->look ? v->root->look(v, folder, &n) : 0;
+	if (r)
+		return r < 0 ? r : 0;
 	return n.object ? grow(v, folder) : 0;
+}
+
+bool view_is_shared(const struct view *v, node_id folder)
+{
+	return v->root->is_shared && v->root->is_shared(v, folder);
 }
 
 bool view_is_fleeting(const struct view *v, node_id id, const struct node *n)
 {
-	return v->members && id != NODE_ROOT && n->parent == NODE_ROOT &&
+	return id != NODE_ROOT && view_is_shared(v, n->parent) &&
 	       (n->type == NODE_LINK || n->kind == FOLDER_MEMBER);
 }
 

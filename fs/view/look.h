@@ -10,6 +10,8 @@
  * cannot be loaded. -ENOENT: one that is gone.
  */
 int view_look(struct view *v, node_id folder);
+/* True if others than we make and remove names in the folder. */
+bool view_is_shared(const struct view *v, node_id folder);
 /* True if somebody else than we may take the node out of its folder, or put another one there. */
 bool view_is_fleeting(const struct view *v, node_id id, const struct node *n);
 /* The node at a path from the root of the mount, or NODE_NONE. Links are followed. */

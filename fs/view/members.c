@@ -7,6 +7,8 @@
 #include "codec/checkpoints/collection.h"
 #include "codec/model/place.h"
 #include "fs/view/log.h"
+#include "fs/view/look.h"
+#include "fs/view/root.h"
 
 /* A change that is younger than this when we look may not be the last one of that time. */
 static const int64_t racy = 2000000000; /* nanoseconds */
@@ -398,20 +400,34 @@ static int look_into(struct members *m, const struct node *n)
 	return r;
 }
 
-int members_look(struct members *m, node_id id, const struct node *n)
+/* ---- the root ---- */
+
+static int members_look(struct view *v, node_id id, const struct node *n)
 {
+	struct members *m = v->members;
 	int r;
 
-	if (id != NODE_ROOT)
-		return look_into(m, n);
+	if (id != NODE_ROOT && n->kind != FOLDER_MEMBER)
+		return 0;
+	if (id != NODE_ROOT) {
+		r = look_into(m, n);
+		return r < 0 ? r : 1;
+	}
 	pthread_mutex_lock(&m->lock);
 	r = look_again(m);
 	pthread_mutex_unlock(&m->lock);
-	return r;
+	return r < 0 ? r : 1;
 }
 
-int64_t members_mtime(struct members *m, const struct node *n)
+static bool members_are_shared(const struct view *v, node_id folder)
 {
+	(void)v;
+	return folder == NODE_ROOT;
+}
+
+static int64_t members_mtime(const struct view *v, const struct node *n)
+{
+	struct members *m = v->members;
 	int64_t mtime;
 
 	pthread_mutex_lock(&m->view->lock);
@@ -420,10 +436,64 @@ int64_t members_mtime(struct members *m, const struct node *n)
 	return mtime;
 }
 
-bool members_can_be_edited(const struct members *m)
+static bool members_can_be_edited(const struct view *v)
 {
-	return m->editable;
+	return v->members->editable;
 }
+
+/* A name begins with that of a checkpoint, or with latest. */
+static node_id members_choose(struct view *v, struct span *name, struct error *err)
+{
+	const uint8_t *slash = memchr(name->p, '/', name->n);
+	size_t n = slash ? (size_t)(slash - name->p) : 0;
+	node_id id = n ? view_walk(v, span_first(*name, n)) : NODE_NONE;
+
+	if (!id)
+		error_set(err, -ENOENT,
+			  "'%s' does not begin with the name of a checkpoint, as 'latest/NAME' "
+			  "does",
+			  quote(*name));
+	if (!id || view_look(v, id) < 0)
+		return NODE_NONE;
+	*name = span_skip(*name, n + 1);
+	return id;
+}
+
+/* Of checkpoints that are not loaded yet the work folders count. */
+static bool members_are_hidden_by(const struct view *v, const char *mountpoint)
+{
+	const char *root = v->members->place.root;
+	size_t n = strlen(root);
+
+	return strncmp(mountpoint, root, n) == 0 && mountpoint[n] == '/' &&
+	       !strchr(mountpoint + n + 1, '/') &&
+	       span_ends(span_str(mountpoint), span_str(".weightfs"));
+}
+
+static void members_release(struct view *v)
+{
+	struct members *m = v->members;
+
+	for (size_t i = 0; i < m->n; i++)
+		slot_free(m->slots[i]);
+	free(m->slots);
+	buf_release(&m->said);
+	place_release(&m->place);
+	pthread_mutex_destroy(&m->loading);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+static const struct root_ops root_of_members = {
+	.things = "checkpoints",
+	.can_be_edited = members_can_be_edited,
+	.look = members_look,
+	.is_shared = members_are_shared,
+	.mtime = members_mtime,
+	.choose = members_choose,
+	.is_hidden_by = members_are_hidden_by,
+	.release = members_release,
+};
 
 /* ---- the beginning and the end ---- */
 
@@ -491,6 +561,7 @@ int members_open(struct view *v, struct place *place, const struct open_options 
 	pthread_mutex_init(&m->loading, NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	v->members = m;
+	v->root = &root_of_members;
 	v->place = &m->place;
 	m->options.folder = &m->place;
 	if (place->name[0]) { /* the file `checkpoint` stands for its folder */
@@ -510,18 +581,4 @@ int members_open(struct view *v, struct place *place, const struct open_options 
 	if (!m->editable && !options->read_only)
 		log_line("read-only: %s cannot be written", m->place.root);
 	return show_first(m, err);
-}
-
-void members_free(struct members *m)
-{
-	if (!m)
-		return;
-	for (size_t i = 0; i < m->n; i++)
-		slot_free(m->slots[i]);
-	free(m->slots);
-	buf_release(&m->said);
-	place_release(&m->place);
-	pthread_mutex_destroy(&m->loading);
-	pthread_mutex_destroy(&m->lock);
-	free(m);
 }

@@ -18,8 +18,6 @@
 #include "fs/view/open_model.h"
 #include "fs/view/view.h"
 
-struct members;
-
 /*
  * Shows the members of the folder at the root of the view, which owns what becomes of it; the place
  * is taken over, whatever is returned. Those that have edits of an earlier mount are loaded.
@@ -27,17 +25,5 @@ struct members;
  */
 int members_open(struct view *v, struct place *place, const struct open_options *options,
 		 struct error *err);
-void members_free(struct members *m);
-
-/*
- * Looks again into the folder on disk, if the node is the root; else loads the member whose folder
- * the node is. -EIO: it cannot be loaded (and the log says why). -ENOENT: it is gone. -EMFILE: so
- * many were looked at that there are no numbers left. -ENOMEM.
- */
-int members_look(struct members *m, node_id id, const struct node *n);
-/* When the member whose folder the node is was saved: nanoseconds since 1970. */
-int64_t members_mtime(struct members *m, const struct node *n);
-/* False if none can be edited. */
-bool members_can_be_edited(const struct members *m);
 
 #endif

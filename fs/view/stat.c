@@ -1,8 +1,8 @@
 #include "fs/view/stat.h"
 
 #include "codec/content/content.h"
-#include "fs/view/members.h"
 #include "fs/view/opened.h"
+#include "fs/view/root.h"
 #include "fs/view/sizes.h"
 
 static struct timespec from_nanoseconds(int64_t ns)
@@ -88,7 +88,7 @@ bool view_stat(struct view *v, node_id id, struct stat *ret)
 		.st_mtim = v->mounted,
 	};
 	if (n.type == NODE_FOLDER && n.kind == FOLDER_MEMBER)
-		ret->st_mtim = from_nanoseconds(members_mtime(v->members, &n));
+		ret->st_mtim = from_nanoseconds(v->root->mtime(v, &n));
 	if (n.type == NODE_FILE)
 		stat_file(v, id, &n, ret);
 	if (n.type == NODE_LINK)

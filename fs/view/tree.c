@@ -177,21 +177,6 @@ bool tree_get(struct tree *t, node_id id, struct node *ret)
 	return there;
 }
 
-int tree_rename(struct tree *t, node_id id, struct span name)
-{
-	struct span copy;
-
-	pthread_mutex_lock(&t->lock);
-	copy = arena_copy(&t->names, name);
-	if (copy.p) {
-		hash_remove(t, id);
-		t->nodes[id].name = (const char *)copy.p;
-		hash_insert(t, id);
-	}
-	pthread_mutex_unlock(&t->lock);
-	return copy.p ? 0 : -ENOMEM;
-}
-
 void tree_set_object(struct tree *t, node_id id, uint32_t object)
 {
 	pthread_mutex_lock(&t->lock);
@@ -199,14 +184,11 @@ void tree_set_object(struct tree *t, node_id id, uint32_t object)
 	pthread_mutex_unlock(&t->lock);
 }
 
-void tree_remove(struct tree *t, node_id id)
+/* Takes a node off its folder's children. */
+static void unlink_child(struct tree *t, node_id id)
 {
-	struct node *n, *folder;
+	struct node *n = &t->nodes[id], *folder = &t->nodes[n->parent];
 
-	pthread_mutex_lock(&t->lock);
-	n = &t->nodes[id];
-	folder = &t->nodes[n->parent];
-	hash_remove(t, id);
 	if (n->prev)
 		t->nodes[n->prev].next = n->next;
 	else
@@ -219,6 +201,35 @@ void tree_remove(struct tree *t, node_id id)
 	n->position = 0;
 	if (t->last_listed == id)
 		t->last_listed = NODE_NONE;
+}
+
+int tree_move(struct tree *t, node_id id, node_id folder, struct span name)
+{
+	struct span copy;
+
+	pthread_mutex_lock(&t->lock);
+	copy = arena_copy(&t->names, name);
+	if (copy.p) {
+		bool moves = t->nodes[id].parent != folder;
+
+		hash_remove(t, id);
+		if (moves)
+			unlink_child(t, id);
+		t->nodes[id].name = (const char *)copy.p;
+		t->nodes[id].parent = folder;
+		if (moves)
+			link_last(t, id);
+		hash_insert(t, id);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return copy.p ? 0 : -ENOMEM;
+}
+
+void tree_remove(struct tree *t, node_id id)
+{
+	pthread_mutex_lock(&t->lock);
+	hash_remove(t, id);
+	unlink_child(t, id);
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -58,8 +58,10 @@ node_id tree_add(struct tree *t, node_id folder, struct span name, const struct 
 node_id tree_find(struct tree *t, node_id folder, struct span name);
 /* A copy of the node; false if there is none of that number. */
 bool tree_get(struct tree *t, node_id id, struct node *ret);
-/* Gives a node another name in its folder. -ENOMEM. */
-int tree_rename(struct tree *t, node_id id, struct span name);
+/*
+ * Gives a node another name, which is not there yet; in another folder it goes to the end. -ENOMEM.
+ */
+int tree_move(struct tree *t, node_id id, node_id folder, struct span name);
 void tree_set_object(struct tree *t, node_id id, uint32_t object);
 /*
  * Takes a node out of its folder, where its name is free then. It and what is below it stay what

@@ -4,8 +4,8 @@
 
 #include "codec/content/content.h"
 #include "fs/view/log.h"
-#include "fs/view/members.h"
 #include "fs/view/pieces.h"
+#include "fs/view/root.h"
 
 struct view *view_new(void)
 {
@@ -15,6 +15,7 @@ struct view *view_new(void)
 		return NULL;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_mutex_init(&v->growing, NULL);
+	v->root = &root_of_model;
 	v->uid = geteuid();
 	v->gid = getegid();
 	v->umask = umask(0);
@@ -32,7 +33,8 @@ struct view *view_free(struct view *v)
 	for (size_t i = 0; i < v->n_branches; i++)
 		branch_free(v->branches[i]);
 	free(v->branches);
-	members_free(v->members);
+	if (v->root->release)
+		v->root->release(v);
 	tree_free(v->tree);
 	buf_release(&v->dropped);
 	buf_release(&v->last_commit);
@@ -40,18 +42,6 @@ struct view *view_free(struct view *v)
 	pthread_mutex_destroy(&v->growing);
 	free(v);
 	return NULL;
-}
-
-bool view_can_be_edited(const struct view *v)
-{
-	struct branch *b;
-
-	if (v->members)
-		return members_can_be_edited(v->members);
-	for (size_t i = 0; (b = view_next_branch(v, &i));)
-		if (b->model->edits && !b->model->read_only)
-			return true;
-	return false;
 }
 
 struct tensor *view_tensor(const struct view *v, const struct node *n)

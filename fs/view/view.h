@@ -23,8 +23,9 @@ struct view {
 	struct tree *tree;
 	struct branch *_Atomic *branches; /* BRANCHES_MAX of them; branches come, and none goes */
 	_Atomic size_t n_branches;
-	struct members *members;   /* of a folder of checkpoints (fs/view/members.h); or NULL */
-	const struct place *place; /* of the model, or of the folder */
+	const struct root_ops *root; /* fs/view/root.h */
+	struct members *members;     /* of a folder of checkpoints, which alone looks at it */
+	const struct place *place;   /* of the model, or of the folder */
 	uid_t uid;
 	gid_t gid;
 	mode_t umask;
@@ -45,8 +46,6 @@ struct view {
 /* An empty view. NULL without memory. */
 struct view *view_new(void);
 struct view *view_free(struct view *v);
-/* False if nothing of it can ever be edited. */
-bool view_can_be_edited(const struct view *v);
 
 /* The tensor whose bytes a node shows, or NULL. */
 struct tensor *view_tensor(const struct view *v, const struct node *n);

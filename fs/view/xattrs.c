@@ -1,6 +1,7 @@
 #include "fs/view/xattrs.h"
 
 #include "codec/content/content.h"
+#include "fs/view/change.h"
 
 enum which { DTYPE, SHAPE, NAME, VARIABLE, SHARD, OFFSET, CRC32C, ALL };
 
@@ -97,8 +98,7 @@ void xattr_list(const struct view *v, node_id id, struct buf *out)
 	}
 }
 
-int xattr_set(const struct view *v, node_id id, const char *name, struct span value,
-	      struct error *err)
+int xattr_set(struct view *v, node_id id, const char *name, struct span value, struct error *err)
 {
 	enum which which = which_of(name);
 	cleanup_buf struct buf now = {0};
@@ -113,7 +113,6 @@ int xattr_set(const struct view *v, node_id id, const char *name, struct span va
 		return 0;
 	r = add_value(m, t, which, &now);
 	if (r == 0 && !span_equal(buf_span(&now), value))
-		r = error_set(err, -EPERM, "%s is %.*s and cannot be changed yet", name, (int)now.n,
-			      now.p);
+		r = change_type(v, id, name, buf_span(&now), value, err);
 	return r;
 }

@@ -22,9 +22,8 @@ int xattr_get(const struct view *v, node_id id, const char *name, struct buf *ou
 void xattr_list(const struct view *v, node_id id, struct buf *out);
 /*
  * Setting dtype or shape to what they are, or any of the others to anything, succeeds and does
- * nothing (cp -a). -EPERM: another dtype or shape. -ENOTSUP: no attribute of ours.
+ * nothing (cp -a). Another dtype or shape: errors of change_type(). -ENOTSUP: no attribute of ours.
  */
-int xattr_set(const struct view *v, node_id id, const char *name, struct span value,
-	      struct error *err);
+int xattr_set(struct view *v, node_id id, const char *name, struct span value, struct error *err);
 
 #endif

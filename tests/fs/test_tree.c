@@ -72,7 +72,7 @@ static void a_renamed_node_keeps_its_number_and_children(void **state)
 	cleanup_buf struct buf path = {0};
 
 	(void)state;
-	assert_int_equal(tree_rename(t, folder, span_str("w.d")), 0);
+	assert_int_equal(tree_move(t, folder, NODE_ROOT, span_str("w.d")), 0);
 	assert_int_equal(tree_find(t, NODE_ROOT, span_str("w")), NODE_NONE);
 	assert_int_equal(tree_find(t, NODE_ROOT, span_str("w.d")), folder);
 	assert_int_equal(tree_find(t, folder, span_str("Adam")), file);
@@ -209,9 +209,32 @@ static void a_link_follows_its_node(void **state)
 
 	(void)state;
 	assert_true(tree_get(t, to, &n));
-	assert_int_equal(tree_rename(t, n.parent, span_str("w.d")), 0);
+	assert_true(tree_get(t, n.parent, &n));
+	assert_int_equal(
+		tree_move(t, tree_find(t, n.parent, span_str("w")), n.parent, span_str("w.d")), 0);
 	tree_link_path(t, link, &text);
 	assert_true(span_is(buf_span(&text), "../variables/w.d/Adam"));
+	tree_free(t);
+}
+
+static void a_node_moves_behind_the_others_of_its_new_folder(void **state)
+{
+	struct tree *t = tree_new();
+	node_id from = plant(t, "from/a", &a_file);
+	node_id last, next = plant(t, "from/b", &a_file), other = plant(t, "to/c", &a_file);
+	struct node n, to;
+
+	(void)state;
+	assert_true(tree_get(t, other, &to));
+	tree_next(t, to.parent, 0, &n);
+	assert_int_equal(tree_move(t, from, to.parent, span_str("d")), 0);
+	last = tree_next(t, to.parent, to.position, &n);
+	assert_int_equal(last, from);
+	assert_string_equal(n.name, "d");
+	assert_int_equal(tree_find(t, to.parent, span_str("d")), from);
+	assert_true(tree_get(t, next, &n));
+	assert_int_equal(tree_next(t, n.parent, 0, &n), next);
+	assert_int_equal(tree_next(t, n.parent, n.position, &n), NODE_NONE);
 	tree_free(t);
 }
 
@@ -244,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_name_can_be_used_again),
 		cmocka_unit_test(a_link_says_the_way_to_its_node),
 		cmocka_unit_test(a_link_follows_its_node),
+		cmocka_unit_test(a_node_moves_behind_the_others_of_its_new_folder),
 		cmocka_unit_test(what_the_kernel_forgets_is_never_below_zero),
 	};
 
