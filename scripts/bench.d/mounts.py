@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-import bundle
+import checkpoints
 from measure import GIB, MIB, Skipped, run, user_options
 
 PAD = 12344  # what the tensors of a real model begin at is no multiple of anything
@@ -34,12 +34,12 @@ class Bench:
     def one(self):
         """A checkpoint that is nearly all one tensor, and a native copy of that."""
         prefix = self.path('one')
-        bundle.write_bundle(prefix, {'a': PAD, 'big': self.size, 'small': 64 << 10})
+        checkpoints.write_bundle(prefix, {'a': PAD, 'big': self.size, 'small': 64 << 10})
         return prefix
 
     @functools.cached_property
     def native(self):
-        return bundle.write_plain(self.path('native'), self.size)
+        return checkpoints.write_plain(self.path('native'), self.size)
 
     @functools.cached_property
     def pieces(self):
@@ -47,7 +47,7 @@ class Bench:
         prefix = self.path('pieces')
         os.link(shard_of(self.one), shard_of(prefix))
         parts = {f'b/{i:02}': 16 * MIB for i in range(self.size // (16 * MIB))}
-        bundle.write_index(prefix, {'a': PAD} | parts)
+        checkpoints.write_index(prefix, {'a': PAD} | parts)
         return prefix
 
     @functools.cached_property
@@ -57,14 +57,14 @@ class Bench:
         sizes = {'a': PAD} | {f'big/{i}': self.size for i in range(2)}
         sizes |= {f'middle/{i:03}': self.size // 64 for i in range(128)}
         sizes |= {f'small/{i:02}': 64 << 10 for i in range(64)}
-        bundle.write_bundle(prefix, sizes)
+        checkpoints.write_bundle(prefix, sizes)
         return prefix
 
     @functools.cached_property
     def many(self):
         """A checkpoint of tensors of 40 bytes, and the same tree as files."""
         prefix = self.path('many')
-        bundle.write_bundle(prefix, dict.fromkeys(self.names(), 40))
+        checkpoints.write_bundle(prefix, dict.fromkeys(self.names(), 40))
         return prefix
 
     @functools.cached_property
@@ -73,13 +73,13 @@ class Bench:
         for name in self.names():
             if name.endswith('/00'):
                 (root / name).parent.mkdir(parents=True)
-            (root / name).write_bytes(bundle.BLOCK[:40])
+            (root / name).write_bytes(checkpoints.BLOCK[:40])
         return root
 
     @functools.cached_property
     def tiny(self):
         prefix = self.path('tiny')
-        bundle.write_bundle(prefix, {f'layer_{i}/{kind}': 400 for i in range(3)
+        checkpoints.write_bundle(prefix, {f'layer_{i}/{kind}': 400 for i in range(3)
                                      for kind in ('bias', 'kernel')})
         return prefix
 

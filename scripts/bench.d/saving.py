@@ -7,12 +7,12 @@ import itertools
 import os
 import statistics
 
-import bundle
+import checkpoints
 from measure import (GIB, MIB, Row, duration, interleave, show_bytes, slowness, speed, timed,
                      volume)
 from mounts import Mount
 
-CHUNK = bundle.BLOCK * (MIB // bundle.BLOCK_SIZE)
+CHUNK = checkpoints.BLOCK * (MIB // checkpoints.BLOCK_SIZE)
 SMALL = 64 << 10  # bytes of a small tensor
 
 

@@ -13,150 +13,33 @@ NAME/saved_model.pb, and expect.json:
     finding   it mounts and reads without an error; only `check` sees it, and exits 1
     fine      nothing is wrong: the model that all the others are made from
 
-Every checksum is right, except where it is the defect. The writer below follows LevelDB's table
-format as TensorFlow uses it; it shares no code with what it tests.
+Every checksum is right, except where it is the defect.
 """
 
 import argparse
 import json
+import os
 import shutil
 import struct
+import sys
 from pathlib import Path
 
-FLOAT, INT32, STRING, COMPLEX64, RESOURCE = 1, 3, 7, 8, 20
-GRAPH = b'_CHECKPOINTABLE_OBJECT_GRAPH'
-EMPTY_BLOCK = bytes.fromhex('0000000001000000')
-MAGIC = bytes.fromhex('57fb808b247547db')
+sys.path.insert(0, os.fspath(Path(__file__).resolve().parent.parent))
+from bundle import (COMPLEX64, FLOAT, GRAPH, INT32, MAGIC, RESOURCE, STRING, Bundle,  # noqa: E402
+                    block, header_of, masked, message, number, slice_key, strings_of, varint)
+
 BROKEN = []
 
 
-# -------------------------------------------------------------------------------------- the writer
-
-def crc32c_table():
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82f63b78 if byte & 1 else 0)
-        yield byte
-
-
-TABLE = list(crc32c_table())
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc = crc >> 8 ^ TABLE[(crc ^ byte) & 0xff]
-    return crc ^ 0xffffffff
-
-
-def masked(data):
-    crc = crc32c(data)
-    return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
-
-
-def varint(value):
-    value &= 0xffffffffffffffff
-    out = bytearray()
-    while value > 0x7f:
-        out.append(value & 0x7f | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-def number(field, value):
-    return varint(field << 3) + varint(value) if value else b''
-
-
-def message(field, content):
-    return varint(field << 3 | 2) + varint(len(content)) + content
-
-
-def shape_of(dims):
-    return b''.join(message(2, number(1, dim)) for dim in dims)
-
-
-def extents(slices):
-    """TensorSliceProto; slices: (start, length) a dimension, None for the whole of it"""
-    return b''.join(message(1, b'' if s is None else number(1, s[0]) + varint(2 << 3)
-                            + varint(s[1])) for s in slices)
-
-
-def entry_of(dtype=0, shape=(), shard=0, offset=0, size=0, crc=None, slices=()):
-    """BundleEntryProto"""
-    return (number(1, dtype) + message(2, shape_of(shape)) + number(3, shard) + number(4, offset)
-            + number(5, size) + (b'' if crc is None else b'\x35' + struct.pack('<I', crc))
-            + b''.join(message(7, extents(s)) for s in slices))
-
-
-def slice_key(name, slices):
-    """OrderedCode of 0, name, rank, and start and length (0 and -1: the whole) a dimension"""
-    return (b'\x00' + name + b'\x00\x01\x01' + bytes([len(slices)])
-            + b''.join(ordered(n) for s in slices for n in (s or (0, -1))))
-
-
-def ordered(value):
-    magnitude, length = max(value, ~value), 1
-    while magnitude >> 7 * length - 1:
-        length += 1
-    if length == 1:
-        return bytes([0x80 ^ value & 0xff])
-    kept = value.to_bytes(10, 'big', signed=True)[-length:]
-    head = int.from_bytes(kept[:2], 'big') ^ (0xffff << 16 - length & 0xffff)
-    return head.to_bytes(2, 'big') + kept[2:]
-
-
-def strings_of(strings, order='<'):
-    """A string tensor's bytes and checksum"""
-    checked = b''.join(struct.pack(order + 'I', len(s)) for s in strings)
-    lengths = struct.pack(order + 'I', masked(checked))
-    return (b''.join(varint(len(s)) for s in strings) + lengths + b''.join(strings),
-            masked(checked + lengths + b''.join(strings)))
-
-
-def block(pairs, interval=16):
-    out, restarts, last = bytearray(), [], b''
-    for i, (key, value) in enumerate(pairs):
-        shared = 0
-        if i % interval == 0:
-            restarts.append(len(out))
-        else:
-            while shared < min(len(key), len(last)) and key[shared] == last[shared]:
-                shared += 1
-        out += varint(shared) + varint(len(key) - shared) + varint(len(value))
-        out += key[shared:] + value
-        last = key
-    return bytes(out) + struct.pack(f'<{len(restarts) + 1}I', *restarts, len(restarts))
-
-
-def sealed(contents, kind=0, flip=0):
-    stored = contents + bytes([kind])
-    return stored + struct.pack('<I', masked(stored) ^ flip)
-
-
-class Model:
-    """A small valid checkpoint whose every part can be replaced before it is written."""
+class Model(Bundle):
+    """A small valid checkpoint."""
 
     def __init__(self):
-        self.header = number(1, 1) + message(3, number(1, 1))
-        self.shards = [b'']
-        self.entries = {}       # key -> the fields of its entry, or its bytes
-        self.pairs = None       # overrides header and entries
-        self.contents = None    # overrides the data block
-        self.kind = self.flip = 0
-        self.handle = None      # (offset, size) of the data block, in the index block
-        self.index_handle = None
-        self.magic = MAGIC
-        self.files = {}         # overrides and other files
+        super().__init__()
         self.add(b'a', FLOAT, (2, 3), struct.pack('<6f', 1, 2, 3, 4, 5, 6))
         self.add(b'b', INT32, (3,), struct.pack('<3i', -1, 0, 1))
         self.add(b's', STRING, (2,), *strings_of([b'ab', b'']))
         self.partition([((0, 2), None), ((2, 2), None)])
-
-    def add(self, key, dtype, shape, content, crc=None, shard=0):
-        self.entries[key] = {
-            'dtype': dtype, 'shape': shape, 'shard': shard, 'offset': len(self.shards[shard]),
-            'size': len(content), 'crc': masked(content) if crc is None else crc}
-        self.shards[shard] += content
 
     def partition(self, slices):
         """The variable p, of shape (4, 2), in slices of its rows."""
@@ -167,35 +50,6 @@ class Model:
             rows = max(part[0][1], 0)
             self.add(slice_key(b'p', part), FLOAT, (rows, 2), struct.pack(f'<{rows * 2}f',
                                                                           *range(rows * 2)))
-
-    def all_pairs(self):
-        if self.pairs is not None:
-            return self.pairs
-        return [(b'', self.header)] + sorted(
-            (key, fields if isinstance(fields, bytes) else entry_of(**fields))
-            for key, fields in self.entries.items())
-
-    def table(self):
-        pairs = self.all_pairs()
-        contents = block(pairs) if self.contents is None else self.contents
-        last = max(key for key, _ in pairs)
-        ends = (last[:1] if last[:1] == b'\xff' else bytes([last[0] + 1])) if last else b''
-        data, meta = sealed(contents, self.kind, self.flip), sealed(EMPTY_BLOCK)
-        offset, size = self.handle or (0, len(contents))
-        index = block([(ends, varint(offset) + varint(size))], 1)
-        where = self.index_handle or (len(data) + len(meta), len(index))
-        footer = varint(len(data)) + varint(len(EMPTY_BLOCK)) + varint(where[0]) + varint(where[1])
-        return data + meta + sealed(index) + footer.ljust(40, b'\0') + self.magic
-
-    def write(self, folder):
-        files = {f'model.data-{i:05d}-of-{len(self.shards):05d}': shard
-                 for i, shard in enumerate(self.shards)}
-        files['model.index'] = self.table()
-        files.update(self.files)
-        folder.mkdir(parents=True)
-        for name, content in files.items():
-            if content is not None:
-                (folder / name).write_bytes(content)
 
 
 def broken(outcome, *variables):
@@ -521,7 +375,7 @@ def shard_id_negative(model):
 @broken('damaged', 'c')
 def shard_missing(model):
     """The second of two shards is not there."""
-    model.header = number(1, 2) + message(3, number(1, 1))
+    model.header = header_of(2)
     model.shards.append(b'')
     model.add(b'c', FLOAT, (1,), struct.pack('<f', 1), shard=1)
     model.files['model.data-00001-of-00002'] = None

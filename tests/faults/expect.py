@@ -12,7 +12,7 @@ and there is more than one where an answer was never given (a kill), or was "it 
 
 from functools import lru_cache
 
-from models import strings_of
+from models import bundle
 
 SIZE_MAX = 16384
 STEPS = bytes((at * 7 + at // 251) % 255 for at in range(SIZE_MAX))
@@ -123,7 +123,7 @@ class Expectation:
         self._edit(ok, role, int(offset), filling(int(fill), int(offset), int(size)), False)
 
     def _text(self, ok, role, size, fill):
-        stored, _ = strings_of([filling(int(fill), 0, int(size))])
+        stored, _ = bundle.strings_of([filling(int(fill), 0, int(size))])
         self.acknowledged += ok
         for i, w in enumerate(self.worlds):
             now = Value([stored]) if ok else Value((*w.now[role].whole, stored))

@@ -10,13 +10,12 @@ import shutil
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).resolve().parent.parent / 'data'
-sys.path.insert(0, os.fspath(DATA))
-from bundle_index import fields_of, read_index  # noqa: E402
-from make_broken import (FLOAT, INT32, STRING, Model, entry_of, masked, message,  # noqa: E402
-                         number, slice_key, strings_of)
+TESTS = Path(__file__).resolve().parent.parent
+DATA = TESTS / 'data'
+sys.path.insert(0, os.fspath(TESTS))
+import bundle  # noqa: E402
+from bundle import FLOAT, INT32, STRING, UINT8, Entry, Sparse, slice_key  # noqa: E402
 
-UINT8 = 4
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
 ROLES = {'tiny': 20, 'page': 4096, 'pages': 16384, 'bytes': 10007}
 KERAS = {'tiny': 'layer_with_weights-2/bias', 'page': 'optimizer/_variables/10',
@@ -71,10 +70,6 @@ def small_tensors():
             'empty': (FLOAT, (0, 3), b''), 'other': (FLOAT, (3, 100), noise(1200, 5))}
 
 
-def checksum(dtype, content):
-    return strings_of([WORD])[1] if dtype == STRING else masked(content)
-
-
 def partition(content):
     """Those of the slices of pages: key -> (dtype, shape, bytes)."""
     rows = [content[at:at + 4096] for at in range(0, len(content), 4096)]
@@ -90,28 +85,16 @@ def put_together(tensors):
         for part in parts)
 
 
-def write_bundle(prefix, shards, ballast=0):
-    """A checkpoint; shards: for each {KEY: (dtype, shape, bytes)}; and so many MiB of zeros."""
-    model = Model()
-    model.entries = {}
-    model.header = number(1, len(shards)) + message(3, number(1, 1))
-    zeros = masked(bytes(1 << 20)) if ballast else 0
-    for i, tensors in enumerate(shards):
-        with open(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 'wb') as file:
-            for key, (dtype, shape, content) in tensors.items():
-                model.entries[key] = {
-                    'dtype': dtype, 'shape': shape, 'shard': i, 'offset': file.tell(),
-                    'size': len(content), 'crc': checksum(dtype, content)}
-                file.write(content)
-            for k in range(ballast):
-                model.entries[f'zeros/{k:02d}'.encode()] = entry_of(
-                    UINT8, (1 << 20,), i, file.tell() + (k << 20), 1 << 20, zeros)
-            file.truncate(file.tell() + (ballast << 20))
-        os.chmod(f'{prefix}.data-{i:05d}-of-{len(shards):05d}', 0o640)
-    if slice_key(b'pages', COLUMNS[0]) in model.entries:
-        model.entries[b'pages'] = {'dtype': FLOAT, 'shape': (4, 1024), 'slices': COLUMNS}
-    Path(f'{prefix}.index').write_bytes(model.table())
-    os.chmod(f'{prefix}.index', 0o640)
+def write_bundle(prefix, *shards, ballast=0):
+    """A checkpoint, with so many MiB of zeros in each shard."""
+    zeros = UINT8, (1 << 20,), Sparse(zeros=1 << 20)
+    more = {}
+    if slice_key(b'pages', COLUMNS[0]) in shards[0]:
+        more[b'pages'] = {'dtype': FLOAT, 'shape': (4, 1024), 'slices': COLUMNS}
+    bundle.write_bundle(prefix, *(tensors | {b'zeros/%02d' % k: zeros for k in range(ballast)}
+                                  for tensors in shards), more=more)
+    for path in prefix.parent.glob(f'{prefix.name}.*'):
+        path.chmod(0o640)
 
 
 def make_model(kind, folder):
@@ -124,14 +107,14 @@ def make_model(kind, folder):
             path.unlink()
     prefix.parent.mkdir(parents=True, exist_ok=True)
     if 'strings' in kind.name:
-        tensors[b'word'] = STRING, (), strings_of([WORD])[0]
+        tensors[b'word'] = STRING, (), [WORD]
     if 'sliced' in kind.name:
         tensors |= partition(tensors.pop(b'pages')[2])
     if kind.name == 'two':
-        write_bundle(prefix, [{n: tensors[n] for n in (b'bytes', b'pages', b'empty')},
-                              {n: tensors[n] for n in (b'tiny', b'page', b'other')}])
+        write_bundle(prefix, {n: tensors[n] for n in (b'bytes', b'pages', b'empty')},
+                     {n: tensors[n] for n in (b'tiny', b'page', b'other')})
     elif kind.name != 'saved':
-        write_bundle(prefix, [tensors], 65 if 'large' in kind.name else 0)
+        write_bundle(prefix, tensors, ballast=65 if 'large' in kind.name else 0)
     add_mine(prefix)
     for name in MINE_ELSEWHERE:
         add_file(folder / 'elsewhere' / name)
@@ -182,20 +165,19 @@ class OnDisk:
     """
 
     def __init__(self, prefix, base=None, known=()):
-        entries = read_index(f'{prefix}.index')
-        self.count = fields_of(entries.pop(b'')).get(1, 0)
-        self.names = [f'{prefix}.data-{i:05d}-of-{self.count:05d}' for i in range(self.count)]
+        entries = bundle.read_index(f'{prefix}.index')
+        self.count = bundle.shards_in(entries)
+        del entries[b'']
+        self.names = [bundle.shard_name(prefix, i, self.count) for i in range(self.count)]
         self.prefix, self.opened = prefix, {}
         self.tensors = {}
         for key, value in entries.items():
-            fields = fields_of(value)
-            shard, offset, size = fields.get(3, 0), fields.get(4, 0), fields.get(5, 0)
-            extent = self._shard(shard)
-            if extent in known and size == LINKED:
+            e = Entry(value)
+            if self._shard(e.shard) in known and e.size == LINKED:
                 self.tensors[key] = base[key]
             else:
-                self.tensors[key] = os.pread(self.opened[shard][0], size, offset)
-            assert len(self.tensors[key]) == size, f'{key}: the shard is too short'
+                self.tensors[key] = os.pread(self.opened[e.shard][0], e.size, e.offset)
+            assert len(self.tensors[key]) == e.size, f'{key}: the shard is too short'
         for fd, _ in self.opened.values():
             os.close(fd)
         if slice_key(b'pages', COLUMNS[0]) in self.tensors:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from models import FLOAT, INT32, UINT8, Sparse, write_bundle
+from bundle import FLOAT, INT32, UINT8, Sparse, write_bundle
 from mounting import DATA, LIVE, Mount, reports, run
 from training import Run
 

@@ -1,22 +1,13 @@
-"""What is in the test models: the truth about them, their bundles, and bundles of our own."""
+"""What is in the test models: the truth about them."""
 
 import base64
-import functools
 import hashlib
 import json
-import os
 import re
-import sys
-from pathlib import Path
 
 from mounting import DATA
 
-sys.path.insert(0, os.fspath(DATA))
-from bundle_index import fields_of, read_index  # noqa: E402
-from make_broken import FLOAT, Model, crc32c  # noqa: E402, F401
-
 VALUE = '/.ATTRIBUTES/VARIABLE_VALUE'
-UINT8, INT32 = 4, 3
 
 
 class Target:
@@ -124,92 +115,3 @@ def strings_of(text, shape):
 
 def digest_of_strings(strings):
     return sha(b''.join(len(s).to_bytes(8, 'little') + s for s in strings))
-
-
-# ---------------------------------------------------------------------------------------- bundles
-
-class Entry:
-    """A BundleEntryProto; of its slices only whether there are any."""
-
-    def __init__(self, message):
-        fields = fields_of(message)
-        self.dtype, self.shape = fields.get(1, 0), fields.get(2, b'')
-        self.shard, self.offset = fields.get(3, 0), fields.get(4, 0)
-        self.size, self.crc = fields.get(5, 0), fields.get(6)
-        self.slices = 7 in fields
-
-
-def shard_count(index):
-    return fields_of(read_index(index)[b'']).get(1, 0)
-
-
-def stored(prefix):
-    """Key -> the bytes of its entry in the shards."""
-    entries = {key: Entry(value) for key, value in read_index(f'{prefix}.index').items() if key}
-    count = shard_count(f'{prefix}.index')
-    shards = [Path(f'{prefix}.data-{i:05d}-of-{count:05d}').read_bytes() for i in range(count)]
-    return {key: shards[e.shard][e.offset:e.offset + e.size] for key, e in entries.items()}
-
-
-def write_bundle(prefix, tensors):
-    """Writes a checkpoint of {NAME: (dtype, shape, bytes or Sparse)}; its prefix."""
-    model, offset = Model(), 0
-    model.entries = {}
-    with open(f'{prefix}.data-00000-of-00001', 'wb') as shard:
-        for name, (dtype, shape, content) in tensors.items():
-            sparse = content if isinstance(content, Sparse) else Sparse(content)
-            model.entries[name.encode()] = {'dtype': dtype, 'shape': shape, 'offset': offset,
-                                            'size': sparse.size, 'crc': sparse.masked}
-            shard.write(sparse.head)
-            offset += sparse.size
-            shard.seek(offset - len(sparse.tail))
-            shard.write(sparse.tail)
-    Path(f'{prefix}.index').write_bytes(model.table())
-    return Path(prefix)
-
-
-class Sparse:
-    """Bytes with a long run of zeros in them, whose checksum needs no look at each of them."""
-
-    def __init__(self, head, zeros=0, tail=b''):
-        self.head, self.zeros, self.tail = head, zeros, tail
-        self.size = len(head) + zeros + len(tail)
-
-    def content(self):
-        return self.head + bytes(self.zeros) + self.tail
-
-    @functools.cached_property
-    def masked(self):
-        state = after_zeros(crc32c(self.head) ^ 0xffffffff, self.zeros)
-        crc = crc32c_from(state, self.tail)
-        return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
-
-
-def crc32c_from(state, data):
-    """crc32c() that goes on: of a state s it is linear, and the checksum of data is at hand."""
-    return crc32c(data) ^ after_zeros(state ^ 0xffffffff, len(data))
-
-
-def after_zeros(state, n):
-    """The state of a CRC after n zero bytes: a power of the matrix of one byte."""
-    matrix = [1 << i - 8 if i >= 8 else step(1 << i) for i in range(32)]
-    while n:
-        if n & 1:
-            state = times(matrix, state)
-        matrix = [times(matrix, column) for column in matrix]
-        n >>= 1
-    return state
-
-
-def step(state):
-    for _ in range(8):
-        state = state >> 1 ^ (0x82f63b78 if state & 1 else 0)
-    return state
-
-
-def times(matrix, vector):
-    result = 0
-    for i, column in enumerate(matrix):
-        if vector >> i & 1:
-            result ^= column
-    return result

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models import TARGETS, Entry, read_index, shard_count, stored, write_bundle
+from bundle import Entry, read_index, shard_count, stored, write_bundle
+from models import TARGETS
 from mounting import (CHANGED, FINE, SAVE_FAILED, WAYS_TO_END, Mount, assert_sound, bash, cat,
                       edit, fails, fill, names_in, snapshot, wait_until, weightfs, work_folders)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models import FLOAT, write_bundle
+from bundle import FLOAT, write_bundle
 from mounting import (BUILD, DATA, FINDING, FINE, NOT_MOUNTABLE, Mount, assert_sound, cat, edit,
                       fails, run, weightctl, weightfs)
 

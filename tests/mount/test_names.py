@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from make_broken import FLOAT, GRAPH, STRING, Model, message, number, strings_of
+from bundle import FLOAT, GRAPH, STRING, message, number, write_bundle
 from models import TARGETS, VALUE, key_of, parse_tsv
 from mounting import USAGE, Mount, assert_sound, bash, cat, fails, weightctl
 
@@ -197,19 +197,17 @@ HOSTILE = [b'..', b'.', b'/', b'//', b'/etc/passwd', b'../../up', b'a/../b', b'n
 
 def write_named(folder, names):
     """A TF2 checkpoint: variable i has the i-th name; its prefix."""
-    model = Model()
-    model.entries, model.shards = {}, [b'']
+    tensors = {}
     root = b''.join(message(1, number(1, i + 1) + message(2, b'v%d' % i))
                     for i in range(len(names)))
     graph = [root]
     for i, name in enumerate(names):
         key = b'v%06d' % i + VALUE.encode()
-        model.add(key, FLOAT, (), struct.pack('<f', i))
+        tensors[key] = FLOAT, (), struct.pack('<f', i)
         graph.append(message(2, message(1, b'VARIABLE_VALUE') + message(2, name) +
                              message(3, key)))
-    model.add(GRAPH, STRING, (), *strings_of([b''.join(message(1, node) for node in graph)]))
-    model.write(folder / 'named')
-    return folder / 'named/model'
+    tensors[GRAPH] = STRING, (), [b''.join(message(1, node) for node in graph)]
+    return write_bundle(folder / 'named', tensors)
 
 
 def as_bytes(name):

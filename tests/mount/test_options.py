@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models import shard_count, stored
+from bundle import shard_count, stored
 from mounting import (FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound, cat, edit, fill,
                       names_in, snapshot, weightctl, weightfs, work_folders)
 

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import (TARGETS, Entry, key_of, parse_tsv, read_index, sha, signatures_in, signatures_of,
-                    value_digest)
+from bundle import Entry, read_index
+from models import TARGETS, key_of, parse_tsv, sha, signatures_in, signatures_of, value_digest
 from mounting import DATA, FINE, USAGE, Mount, bash, cat, run, weightctl, weightfs
 
 SAVED_MODELS = [t for t in TARGETS if t.saved_model]

@@ -7,7 +7,8 @@ import struct
 
 import pytest
 
-from models import FLOAT, UINT8, Model, parse_tsv, write_bundle
+from bundle import FLOAT, UINT8, write_bundle
+from models import parse_tsv
 from mounting import FINE, Mount, assert_sound, cat, fails, weightctl
 
 SHARDS = 10_000
@@ -25,13 +26,8 @@ def few_files():
 @pytest.fixture
 def many_shards(tmp_path):
     """A bundle of so many shards, with a tensor of 8 bytes in each."""
-    model = Model()
-    model.header = b'\x08' + b'\x90\x4e' + b'\x1a\x02\x08\x01'  # num_shards: 10,000
-    model.shards, model.entries = [b''] * SHARDS, {}
-    for i in range(SHARDS):
-        model.add(f't/{i:05d}'.encode(), FLOAT, (2,), struct.pack('<2f', i, -i), shard=i)
-    model.write(tmp_path / 'shards')
-    return tmp_path / 'shards/model'
+    return write_bundle(tmp_path / 'model', *({f't/{i:05d}': (FLOAT, (2,), struct.pack('<2f', i, -i))}
+                                              for i in range(SHARDS)))
 
 
 def test_ten_thousand_shards_need_no_descriptors(many_shards, few_files):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from models import write_bundle
+from bundle import write_bundle
 from mounting import (BUILD, BUSY, FINE, SAVE_FAILED, Mount, assert_sound, bash, cat, edit,
                       environment, fails, run, wait_until, weightctl, weightfs, work_folders)
 

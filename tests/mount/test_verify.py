@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from models import FLOAT, write_bundle
+from bundle import FLOAT, write_bundle
 from mounting import DATA, FINDING, FINE, SAVE_FAILED, Mount, fails, weightctl
 
 BROKEN = DATA / 'broken'

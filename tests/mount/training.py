@@ -4,7 +4,7 @@ import os
 import random
 from pathlib import Path
 
-from models import UINT8, write_bundle
+from bundle import UINT8, write_bundle
 
 WEIGHT = 'variables/w'
 

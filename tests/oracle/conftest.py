@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 pytest.register_assert_rewrite('fixtures', 'models', 'mounting')
-sys.path[:0] = [os.fspath(HERE), os.fspath(HERE.parent / 'mount')]
+sys.path[:0] = [os.fspath(HERE), os.fspath(HERE.parent / 'mount'), os.fspath(HERE.parent)]
 
 from fixtures import (beat, copy_of, fuse, large, large_tensors,  # noqa: E402, F401
                       no_reports, no_reports_of_a_module)
