@@ -4,7 +4,6 @@
  */
 #include "fs/cmd/unmount.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -16,12 +15,13 @@
 #include "codec/model/place.h"
 #include "codec/open.h"
 #include "fs/cmd/control.h"
+#include "fs/cmd/holders.h"
 #include "fs/view/exit.h"
 #include "fs/view/log.h"
 #include "fs/cmd/mounts.h"
 
-/* How long a daemon without anything to do may take to end. */
-enum { DAEMON_MS = 10000 };
+/* A daemon without anything to do ends soon; where it does not, we look for what keeps it. */
+enum { SOON_MS = 1000, PATIENCE_MS = 9000 };
 
 /* The daemon's process, from the status; 0 if it cannot be told. */
 static pid_t daemon_of(const char *path)
@@ -41,91 +41,32 @@ static pid_t daemon_of(const char *path)
 	return pid;
 }
 
-/* True if the link leads to the mount or into it. */
-static bool leads_into(const char *link, const char *path)
-{
-	char target[4096];
-	ssize_t n = readlink(link, target, sizeof(target) - 1);
-	size_t length = strlen(path);
-
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	return strncmp(target, path, length) == 0 &&
-	       (target[length] == '/' || target[length] == '\0');
-}
-
-static bool folder_leads_into(const char *folder, const char *path)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-	bool found = false;
-
-	while (dir && !found && (entry = readdir(dir))) {
-		char link[4096];
-
-		snprintf(link, sizeof(link), "%s/%s", folder, entry->d_name);
-		found = leads_into(link, path);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* How a process holds the mount, or NULL. */
-static const char *hold_of(const char *pid, const char *path)
-{
-	static const struct {
-		const char *link, *what;
-	} links[] = {
-		{"cwd", "its current directory"}, {"root", "its root"}, {"exe", "its program"}};
-	char name[300];
-
-	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		snprintf(name, sizeof(name), "/proc/%s/%s", pid, links[i].link);
-		if (leads_into(name, path))
-			return links[i].what;
-	}
-	snprintf(name, sizeof(name), "/proc/%s/fd", pid);
-	if (folder_leads_into(name, path))
-		return "an open file";
-	snprintf(name, sizeof(name), "/proc/%s/map_files", pid);
-	return folder_leads_into(name, path) ? "a mapped file" : NULL;
-}
-
-static void name_holders(const char *path)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	while (proc && (entry = readdir(proc))) {
-		const char *what = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
-					   ? hold_of(entry->d_name, path)
-					   : NULL;
-		char name[64] = "", file[300];
-		FILE *f;
-
-		if (!what || strtol(entry->d_name, NULL, 10) == getpid())
-			continue;
-		snprintf(file, sizeof(file), "/proc/%s/comm", entry->d_name);
-		f = fopen(file, "re");
-		if (f && fgets(name, sizeof(name), f))
-			name[strcspn(name, "\n")] = '\0';
-		if (f)
-			fclose(f);
-		say("weightfs: in use by process %s (%s): %s", entry->d_name, name, what);
-	}
-	if (proc)
-		closedir(proc);
-}
-
-/* The daemon keeps the lock until it ends: who mounts again at once must not meet it. */
-static void wait_for(int pidfd)
+static bool ends_within(int pidfd, int ms)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
-	if (pidfd >= 0)
-		poll(&p, 1, DAEMON_MS);
+	return pidfd < 0 || poll(&p, 1, ms) != 0;
+}
+
+/*
+ * The daemon keeps the lock until it ends, and who mounts again at once must not meet it. It does
+ * not end while its mount is held in another mount namespace, as by a container that was started
+ * beside it.
+ */
+static int wait_for_end(pid_t pid, int pidfd, const struct mount *m)
+{
+	bool held;
+
+	if (ends_within(pidfd, SOON_MS))
+		return EXIT_FINE;
+	held = holders_elsewhere(m);
+	if (ends_within(pidfd, PATIENCE_MS))
+		return EXIT_FINE;
+	say("weightfs: unmounted here, and the edits are saved; but %s, so its daemon (process %d) "
+	    "goes on and keeps the model locked. It saves at its end what is edited there, and "
+	    "its log says how that goes",
+	    held ? "it is held there" : "something holds the mount where you may not look", pid);
+	return EXIT_BUSY;
 }
 
 static int take_down(const char *path)
@@ -140,7 +81,7 @@ static int take_down(const char *path)
 	say("weightfs: not unmounted: %s; the edits are saved. Close what is open, or detach it "
 	    "with 'weightfs -u --lazy'",
 	    err.text);
-	name_holders(path);
+	holders_name(path);
 	return EXIT_BUSY;
 }
 
@@ -219,7 +160,7 @@ static int unmount_dead(const char *path, const char *source)
 	return EXIT_SAVE_FAILED;
 }
 
-static int unmount_live(const char *path, const char *source)
+static int unmount_live(const char *path, const struct mount *m)
 {
 	int pidfd, code, taken;
 	pid_t pid = daemon_of(path);
@@ -229,11 +170,15 @@ static int unmount_live(const char *path, const char *source)
 	if (code == EXIT_FINE || code == EXIT_LEFT_OVER) {
 		taken = take_down(path);
 		if (taken == EXIT_FINE)
-			wait_for(pidfd);
-		else
+			taken = wait_for_end(pid, pidfd, m);
+		if (taken != EXIT_FINE)
 			code = taken;
 	} else if (mount_is_dead(path)) { /* it died meanwhile */
-		code = unmount_dead(path, source);
+		code = unmount_dead(path, m->source);
+	} else if (code == EXIT_CHANGED) {
+		say("weightfs: %s is still mounted, with the edits: 'weightctl discard %s' drops "
+		    "what is not saved",
+		    path, path);
 	} else {
 		say("weightfs: %s is still mounted, with the edits", path);
 	}
@@ -280,7 +225,7 @@ static int unmount_foreign(const char *path, unsigned owner, bool lazily)
 		say("weightfs: not unmounted: %s; close what is open, or detach it with 'weightfs "
 		    "-u --lazy'",
 		    err.text);
-		name_holders(path);
+		holders_name(path);
 		return EXIT_BUSY;
 	}
 	say("weightfs: unmounted %s, a mount by %s (%u), whose daemon saves the edits now; its log "
@@ -308,5 +253,5 @@ int unmount(const char *mountpoint, bool lazily)
 		return unmount_dead(path, m.source);
 	if (is_foreign(path))
 		return unmount_foreign(path, m.owner, lazily);
-	return lazily ? detach(path) : unmount_live(path, m.source);
+	return lazily ? detach(path) : unmount_live(path, &m);
 }

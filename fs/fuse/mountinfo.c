@@ -63,6 +63,29 @@ struct mount mount_find(const char *path)
 	return m;
 }
 
+char *mount_seen_by(const struct mount *m, const char *pid)
+{
+	char name[64], at[PATH_MAX];
+	cleanup_free char *line = NULL;
+	char *found = NULL;
+	unsigned major, minor;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%s/mountinfo", pid);
+	f = fopen(name, "re");
+	while (f && !found && getline(&line, &size, f) > 0) {
+		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &minor, at) != 3 ||
+		    major != m->major || minor != m->minor)
+			continue;
+		unescape(at);
+		found = strdup(at);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static int run_fusermount(const char *path, bool lazily, struct error *err)
 {
 	char *const argv[] = {(char[]){"fusermount3"}, lazily ? (char[]){"-uzq"} : (char[]){"-uq"},

@@ -44,8 +44,8 @@ static void set_size(struct edit_call *call)
 }
 
 /*
- * chmod, touch and the like succeed and do nothing, so that cp -p and editors are content. A
- * change of owner that is none succeeds; another one cannot.
+ * chmod, chgrp, touch and the like succeed and do nothing, so that cp -p, rsync -a and editors are
+ * content. So does chown, but for a user who could not give a file away on any other disk.
  */
 static void setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int what,
 		    struct fuse_file_info *fi)
@@ -53,8 +53,7 @@ static void setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int what,
 	const struct view *v = session_of(req)->view;
 	struct edit_call call = {.run = set_size, .req = req, .ino = ino, .attr = *attr};
 
-	if ((what & FUSE_SET_ATTR_UID && attr->st_uid != v->uid) ||
-	    (what & FUSE_SET_ATTR_GID && attr->st_gid != v->gid)) {
+	if (what & FUSE_SET_ATTR_UID && attr->st_uid != v->uid && fuse_req_ctx(req)->uid != 0) {
 		fuse_reply_err(req, EPERM);
 		return;
 	}

@@ -21,7 +21,7 @@ static void lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	bool fleeting = view_is_shared(v, (node_id)parent);
 	struct fuse_entry_param e = {.entry_timeout = fleeting ? 0 : forever};
 	node_id id;
-	int r = view_look(v, (node_id)parent);
+	int r = strlen(name) > NAME_MAX ? -ENAMETOOLONG : view_look(v, (node_id)parent);
 
 	if (r < 0) {
 		fuse_reply_err(req, -r);

@@ -5,6 +5,7 @@
 #include "codec/bundle/bundle.h"
 #include "codec/content/content.h"
 #include "codec/save/settle.h"
+#include "fs/view/failures.h"
 #include "fs/view/log.h"
 #include "fs/view/sizes.h"
 
@@ -52,8 +53,7 @@ static void add_where_edits_are(struct buf *line, const struct view *v, const st
 static enum exit_code report_failure(struct buf *line, const struct view *v, const struct model *m,
 				     int r, const struct error *err)
 {
-	buf_printf(line, "NOT saved: %s: %s", m->place.path,
-		   err->text[0] ? err->text : strerror(-r));
+	buf_printf(line, "NOT saved: %s: %s", m->place.path, err->text);
 	add_where_edits_are(line, v, m);
 	if (r == -ESTALE && v->over)
 		buf_add_str(line, " (the model was changed by somebody else: put its old files "
@@ -88,9 +88,10 @@ static void note(struct view *v, const struct buf *lines, bool failed)
 }
 
 static enum exit_code save_one(const struct view *v, struct model *m,
-			       const struct commit_options *options, struct buf *out,
-			       int *ret_error)
+			       const struct commit_options *options, struct failures *failures,
+			       struct buf *out, int *ret_error)
 {
+	const char *name = strrchr(m->place.path, '/');
 	cleanup_buf struct buf line = {0};
 	struct commit_report done = {0};
 	struct error err = {""};
@@ -102,11 +103,15 @@ static enum exit_code save_one(const struct view *v, struct model *m,
 	r = commit_model(m, options, &done, &err);
 	if (r == 0 && !done.rewritten)
 		return EXIT_FINE;
+	if (r < 0 && !err.text[0])
+		error_set(&err, r, "%s", strerror(-r));
 	code = r == 0 ? report(&line, m, &done) : report_failure(&line, v, m, r, &err);
 	if (r < 0 && !*ret_error)
 		*ret_error = r;
 	log_clean((char *)line.p, line.n);
 	log_line("%.*s", (int)line.n, line.p);
+	if (r < 0 && !failures_add(failures, err.text, span_str(name ? name + 1 : m->place.path)))
+		return code;
 	buf_add(out, buf_span(&line));
 	buf_add_u8(out, '\n');
 	return code;
@@ -117,14 +122,16 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 {
 	enum exit_code worst = EXIT_FINE;
 	cleanup_buf struct buf lines = {0};
+	cleanup_failures struct failures failures = {0};
 	struct branch *b;
 
 	*ret_error = 0;
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		enum exit_code code = save_one(v, b->model, options, &lines, ret_error);
+		enum exit_code code = save_one(v, b->model, options, &failures, &lines, ret_error);
 
 		worst = exit_worse(worst, code);
 	}
+	failures_sum_up(&failures, &lines);
 	if (lines.n)
 		note(v, &lines, *ret_error < 0);
 	buf_add(out, buf_span(&lines));

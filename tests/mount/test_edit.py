@@ -500,11 +500,27 @@ def test_harmless_changes_of_attributes_succeed(mount, plain_contents, command):
     assert mount.status()['state'] == 'clean'
 
 
-def test_another_owner_is_refused(mount):
-    with fails(errno.EPERM):
-        os.chown(mount.file('bytes'), os.geteuid() + 1, -1)
-    with fails(errno.EPERM):
-        os.chown(mount.file('bytes'), -1, os.getegid() + 1)
+@pytest.mark.parametrize('command', [
+    'chown 1234:5678 {f}', 'cp -p {o} {f}', 'cp -a {o} {f}', 'rsync -a --inplace {o} {f}'])
+def test_root_copies_the_file_of_another_owner(mount, root, plain_contents, tmp_path, command):
+    other, file = tmp_path / 'other', mount.file('bytes')
+    other.write_bytes(plain_contents['bytes'][::-1])
+    os.chown(other, 1234, 5678)
+    done = bash(command.format(f=file, o=other))
+    assert (done.returncode, done.stderr) == (0, '')
+    expected = plain_contents['bytes'][::1 if 'chown' in command else -1]
+    assert file.read_bytes() == expected
+    assert (file.stat().st_uid, file.stat().st_gid) == (os.geteuid(), os.getegid())
+
+
+def test_a_name_that_no_file_can_have(mount):
+    for change in (lambda path: path.stat(), lambda path: path.write_bytes(b''),
+                   lambda path: path.mkdir(), lambda path: path.symlink_to('x'),
+                   lambda path: mount.file('bytes').rename(path)):
+        with fails(errno.ENAMETOOLONG):
+            change(mount.path / ('x' * 256))
+    with fails(errno.ENOENT):
+        (mount.path / ('x' * 255)).stat()
 
 
 def test_copying_a_variable_onto_another_with_all_its_attributes(copy_of):

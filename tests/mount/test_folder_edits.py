@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import shutil
 import subprocess
 import threading
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from mounting import (BUILD, BUSY, CHANGED, FINDING, FINE, NOT_MOUNTABLE, SAVE_FAILED, USAGE,
-                      WAYS_TO_END, Mount, assert_sound, cat, edit, fails, snapshot,
+                      WAYS_TO_END, Mount, assert_sound, bash, cat, edit, fails, snapshot,
                       wait_for_content, wait_until, weightctl, weightfs)
 from training import WEIGHT, listed, said
 
@@ -133,6 +134,32 @@ def test_edits_of_a_checkpoint_that_is_rotated_away(training):
         assert 'ckpt-1.weightfs, but the checkpoint is gone' in m.said
         assert listed(m) == ['ckpt-2', 'ckpt-3', 'ckpt-4', 'latest']
         shutil.rmtree(training.folder / 'ckpt-1.weightfs')
+
+
+def test_a_kind_of_failure_is_told_once(training):
+    for i in range(4, 12):
+        training.write(f'ckpt-{i}', bytes(5000))
+        training.kept.append(f'ckpt-{i}')
+    training.state('ckpt-11')
+    with Mount(training.folder) as m:
+        for name in training.kept:
+            edit(m.path / name / WEIGHT)
+        for name in training.kept[1:-1]:
+            training.remove(name)
+        training.write('ckpt-1', bytes(5000))
+        code, text = m.unmount()
+        changed, removed, saved, more, mount = text.splitlines()
+        assert code == CHANGED
+        assert 'ckpt-1.index: changed since' in changed
+        assert 'ckpt-2.index: removed since' in removed
+        assert 'saved' in saved and 'ckpt-11' in saved
+        assert 'removed since the mount: 8 more (ckpt-3, ckpt-4, ckpt-5 ...; ' in more
+        assert len(said(m, 'removed since the mount')) == 9
+        command = re.search("'(weightctl discard .*)'", mount)[1]
+        assert bash(f'{BUILD}/{command}').returncode == FINE
+        assert weightfs('-u', m.path).returncode == FINE
+        m.ended()
+    assert list(training.folder.glob('*.weightfs')) == []
 
 
 def test_edits_of_a_checkpoint_that_is_replaced(training):

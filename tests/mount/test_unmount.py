@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from mounting import (BUSY, FINE, SAVE_FAILED, WAYS_TO_END, Mount, assert_sound, cat, edit, fails,
+from mounting import (BUILD, BUSY, FINE, SAVE_FAILED, WAYS_TO_END, Mount, assert_sound, cat, edit, fails,
                       run, weightctl, weightfs, work_folders)
 
 
@@ -159,6 +159,49 @@ def test_a_busy_mount_is_saved_and_its_holder_named(plain, hold):
                 holder.kill()
         assert m.unmount()[0] == FINE
     assert cat(plain, 'tiny') == content
+
+
+CONTAINER = """
+    echo ready && read -r && printf 1 | dd of="$0"/variables/tiny conv=notrunc status=none
+    echo edited && read -r
+"""
+
+
+@pytest.fixture
+def container(plain, root):
+    """A mount, and a process with a mount namespace of its own, which has it too."""
+    with Mount(plain) as m:
+        with subprocess.Popen(['unshare', '-m', '--propagation', 'private', 'bash', '-c',
+                               CONTAINER, m.path],
+                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            if process.stdout.readline() != 'ready\n':
+                pytest.skip('no mount namespaces here')
+            yield m, process
+
+
+@pytest.mark.parametrize('it_ends_soon', [True, False])
+def test_a_mount_that_a_container_holds(container, plain, tmp_path, it_ends_soon):
+    m, process = container
+    (tmp_path / 'm').mkdir()
+    with subprocess.Popen([BUILD / 'weightfs', '-u', m.path], stderr=subprocess.PIPE,
+                          text=True) as unmounting:
+        said = unmounting.stderr.readline()
+        assert f'process {process.pid} (bash), in another mount namespace' in said
+        process.stdin.write('edit\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == 'edited\n'
+        if it_ends_soon:
+            process.communicate('end\n')
+        said = unmounting.stderr.read()
+    assert not m.mounted()
+    if it_ends_soon:
+        assert (unmounting.returncode, said) == (FINE, '')
+    else:
+        assert unmounting.returncode == BUSY and f'process {m.pid})' in said
+        assert weightfs(plain, tmp_path / 'm').returncode == BUSY
+        process.communicate('end\n')
+    m.ended()
+    assert 'saved' in m.full_log() and cat(plain, 'tiny')[:1] == b'1'
 
 
 def test_an_edit_during_a_frozen_unmount_goes_on_after_it(plain):
