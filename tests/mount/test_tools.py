@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from models import stored
+from bundle import stored
 from mounting import FINE, Mount, bash, wait_until
 
 NEW, OLD = (lambda old, new: new), (lambda old, new: old)
