@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "codec/base/lfs.h"
-#include "codec/bundle/bundle.h"
 #include "codec/checkpoints/collection.h"
 #include "codec/content/content.h"
 #include "codec/model/format.h"
@@ -67,9 +66,36 @@ static int check_fetched(const struct place *place, struct error *err)
 	return lfs_check_open(fd, (uint64_t)st.st_size, place->argument, err);
 }
 
+/* What would be there if it were a model. */
+static void add_expected(const struct place *place, struct buf *out)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		size_t n = ARRAY_SIZE(formats) - 1;
+		const struct format *f = formats[place->name[0] ? n - i : i];
+
+		if (!f->wants)
+			continue;
+		buf_add_str(out, separator);
+		if (!place->name[0])
+			buf_add_str(out, f->wants);
+		else if (f->ending)
+			buf_printf(out, "%s%s beside it", place->name, f->ending);
+		else
+			buf_printf(out, "a folder with %s", f->wants);
+		separator = place->name[0] ? ", or " : " or ";
+	}
+	if (place->name[0])
+		buf_printf(out, "; found in %s: ", place->root);
+	else
+		buf_add_str(out, " in it; found: ");
+	place_describe(place, out);
+}
+
 static int no_model(const struct place *place, struct error *err)
 {
-	cleanup_buf struct buf found = {0};
+	cleanup_buf struct buf expected = {0};
 	const char *stranger = known_stranger(place->argument);
 	int r = check_fetched(place, err);
 
@@ -77,25 +103,13 @@ static int no_model(const struct place *place, struct error *err)
 		return r;
 	if (stranger)
 		return error_set(err, -ENOTSUP, "%s is %s", place->argument, stranger);
-	if (place_has(place, "saved_model.cpb"))
-		return error_set(
-			err, -ENOTSUP,
-			"%s/saved_model.cpb is a chunked SavedModel, which is not supported",
-			place->argument);
 	if (collection_probe(place))
 		return error_set(err, -ENOTSUP,
 				 "%s is a folder of checkpoints: name one of them, as %s/PREFIX",
 				 place->argument, place->root);
-	place_describe(place, &found);
-	if (place->name[0])
-		return error_set(err, -ENOENT,
-				 "%s is no model: expected %s.index beside it, or a folder with "
-				 "saved_model.pb; found in %s: %.*s",
-				 place->argument, place->name, place->root, (int)found.n, found.p);
-	return error_set(
-		err, -ENOENT,
-		"%s is no model: expected saved_model.pb or one PREFIX.index in it; found: %.*s",
-		place->argument, (int)found.n, found.p);
+	add_expected(place, &expected);
+	return error_set(err, -ENOENT, "%s is no model: expected %.*s", place->argument,
+			 (int)expected.n, expected.p);
 }
 
 /* A folder that is no model may have the name of one: notes/ beside notes.index. */
@@ -142,14 +156,12 @@ static int load(struct model *m, struct error *err)
 /* TensorFlow writes an index over in place: what was just read may be half of a save. */
 static bool may_be_torn(const struct model *m, int r)
 {
-	cleanup_buf struct buf name = {0};
-	struct stat st;
+	time_t now = time(NULL);
 
-	if ((r != -EBADMSG && r != -ESTALE) || !m->prefix)
-		return false;
-	bundle_index_name(m->prefix, &name);
-	return !name.failed && fstatat(m->place.rootfd, (const char *)name.p, &st, 0) == 0 &&
-	       st.st_mtim.tv_sec + TORN_SECONDS >= time(NULL);
+	for (size_t i = 0; i < m->n_base && r == -EBADMSG; i++)
+		if (m->base[i].id.mtime / 1000000000 + TORN_SECONDS >= now)
+			return true;
+	return r == -ESTALE;
 }
 
 /* folder: NULL, or that which argument is a name in. */

@@ -286,8 +286,18 @@ static void add_nul(struct buf *out)
 
 void bundle_index_name(const char *prefix, struct buf *out)
 {
-	buf_printf(out, "%s.index", prefix);
+	buf_printf(out, "%s" BUNDLE_INDEX, prefix);
 	add_nul(out);
+}
+
+bool bundle_parse_index_name(const char *name, size_t *ret_prefix_n)
+{
+	struct span s = span_str(name);
+
+	if (!span_ends(s, span_str(BUNDLE_INDEX)))
+		return false;
+	*ret_prefix_n = s.n - strlen(BUNDLE_INDEX);
+	return true;
 }
 
 void bundle_shard_name(const char *prefix, uint32_t shard, uint32_t shards, struct buf *out)

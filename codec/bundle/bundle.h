@@ -61,9 +61,14 @@ int bundle_move_entry(struct span value, const struct extent *extent, struct buf
 /* The canonical bytes of an entry, as TensorFlow writes them. */
 void bundle_encode_entry(const struct bundle_entry *entry, struct buf *out);
 
+/* What the name of an index has behind the prefix. */
+#define BUNDLE_INDEX ".index"
+
 /* PREFIX.index and PREFIX.data-00000-of-00001, added to out with a NUL behind (not counted). */
 void bundle_index_name(const char *prefix, struct buf *out);
 void bundle_shard_name(const char *prefix, uint32_t shard, uint32_t shards, struct buf *out);
+/* True if name is PREFIX.index; prefix_n characters are its prefix. */
+bool bundle_parse_index_name(const char *name, size_t *ret_prefix_n);
 /*
  * True if name is PREFIX.data-SSSSS-of-NNNNN as printf writes it; prefix_n characters are its
  * prefix.
@@ -73,6 +78,8 @@ bool bundle_parse_shard_name(const char *name, size_t *ret_prefix_n, uint32_t *r
 
 struct place;
 
+/* True if the folder of the place has the index of that prefix. */
+bool bundle_has_index(const struct place *place, const char *prefix);
 /*
  * True if the one checkpoint in the folder of the place is one whose prefix ends in a slash, as
  * save_weights("DIR/") makes it: its files are .index and .data-00000-of-00001. Other files whose

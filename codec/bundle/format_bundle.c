@@ -230,39 +230,38 @@ int bundle_load(struct model *m, const char *prefix, struct error *err)
 	if (r < 0)
 		return r;
 	r = lfs_check(buf_span(&file.bytes), (const char *)name.p, err);
+	if (r == 0)
+		r = model_add_base(m, (const char *)name.p, &file);
 	if (r < 0)
 		return r;
 	l.keys_left = keys_floor + KEYS_RATIO * file.bytes.n;
 	r = load_file(&l, prefix, buf_span(&file.bytes));
 	free(l.entries);
-	if (r < 0)
-		return error_prefix(err, r, "%s", (const char *)name.p);
-	return model_add_base(m, (const char *)name.p, &file);
+	return r < 0 ? error_prefix(err, r, "%s", (const char *)name.p) : 0;
 }
 
 /* ---- a checkpoint that stands by itself ---- */
 
-static const char ending[] = ".index";
-
 /* The prefix in a name of one of the checkpoint's files: how many characters of it. */
 static size_t prefix_length(const char *name)
 {
-	static const char *const endings[] = {ending, ".meta"};
+	static const char graph[] = ".meta";
 	struct span s = span_str(name);
 	uint32_t shard, shards;
 	size_t n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
-		if (span_ends(s, span_str(endings[i])))
-			return s.n - strlen(endings[i]);
-	return bundle_parse_shard_name(name, &n, &shard, &shards) ? n : s.n;
+	if (span_ends(s, span_str(graph)))
+		return s.n - strlen(graph);
+	if (bundle_parse_index_name(name, &n) || bundle_parse_shard_name(name, &n, &shard, &shards))
+		return n;
+	return s.n;
 }
 
-static bool has_index(const struct place *place, const char *prefix, size_t n)
+bool bundle_has_index(const struct place *place, const char *prefix)
 {
 	cleanup_buf struct buf name = {0};
 
-	buf_printf(&name, "%.*s.index%c", (int)n, prefix, 0);
+	bundle_index_name(prefix, &name);
 	return !name.failed && place_has(place, (const char *)name.p);
 }
 
@@ -274,16 +273,14 @@ static size_t find_indexes(const struct place *place, bool dot, char **ret_prefi
 {
 	cleanup_dir DIR *dir = place_list(place);
 	struct dirent *entry;
-	size_t found = 0;
+	size_t found = 0, n;
 
 	while (dir && (entry = readdir(dir))) {
-		size_t n = strlen(entry->d_name);
-
-		if ((entry->d_name[0] == '.') != dot || n <= strlen(ending) ||
-		    strcmp(entry->d_name + n - strlen(ending), ending) != 0)
+		if ((entry->d_name[0] == '.') != dot ||
+		    !bundle_parse_index_name(entry->d_name, &n) || !n)
 			continue;
 		free(*ret_prefix);
-		*ret_prefix = strndup(entry->d_name, n - strlen(ending));
+		*ret_prefix = strndup(entry->d_name, n);
 		found++;
 	}
 	return found;
@@ -293,7 +290,7 @@ bool bundle_is_nameless(const struct place *place)
 {
 	cleanup_free char *prefix = NULL;
 
-	return place_has(place, ending) && find_indexes(place, false, &prefix) == 0;
+	return bundle_has_index(place, "") && find_indexes(place, false, &prefix) == 0;
 }
 
 /* What a folder stands for: the only checkpoint in it. */
@@ -315,15 +312,15 @@ static char *only_prefix(const struct place *place)
 /* The prefix that the place means, relative to its root; NULL if it is no checkpoint. */
 static char *find_prefix(const struct place *place)
 {
-	size_t n = prefix_length(place->name);
+	cleanup_free char *prefix = strndup(place->name, prefix_length(place->name));
 
 	if (!place->name[0])
 		return only_prefix(place);
 	/* PREFIX itself may end like one of its files. */
-	if (has_index(place, place->name, strlen(place->name)))
+	if (bundle_has_index(place, place->name))
 		return strdup(place->name);
-	if (has_index(place, place->name, n))
-		return strndup(place->name, n);
+	if (prefix && bundle_has_index(place, prefix))
+		return steal_pointer(prefix);
 	/* The text file `checkpoint` stands for its folder. */
 	return strcmp(place->name, "checkpoint") == 0 && bundle_is_nameless(place) ? strdup("")
 										   : NULL;
@@ -341,7 +338,7 @@ static int load(struct model *m, struct error *err)
 	cleanup_free char *prefix = find_prefix(&m->place);
 	int r;
 
-	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix[0] ? prefix : ending) < 0)
+	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix[0] ? prefix : BUNDLE_INDEX) < 0)
 		return -ENOMEM;
 	r = bundle_load(m, prefix, err);
 	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";
@@ -350,6 +347,8 @@ static int load(struct model *m, struct error *err)
 
 const struct format format_bundle = {
 	.name = "checkpoint",
+	.ending = BUNDLE_INDEX,
+	.wants = "one PREFIX" BUNDLE_INDEX,
 	.probe = probe,
 	.load = load,
 	.save = bundle_save,

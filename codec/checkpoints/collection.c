@@ -5,42 +5,31 @@
 
 #include "codec/bundle/bundle.h"
 #include "codec/checkpoints/checkpoint_state.h"
-#include "codec/model/place.h"
+#include "codec/model/format.h"
 #include "codec/v1/v1.h"
 
 static const char state_name[] = "checkpoint";
 
 /* ---- what is a folder of checkpoints ---- */
 
-/* The prefix of an index in the folder: how many characters of its name; 0 if it is none. */
-static size_t index_prefix(const char *name)
-{
-	struct span s = span_str(name), ending = span_str(".index");
-
-	return span_ends(s, ending) ? s.n - ending.n : 0;
-}
-
-/* The index of a checkpoint without a name, which cannot be shown as a member. */
-static const char nameless[] = ".index";
-
 static bool has_indexes(const struct place *place, unsigned wanted)
 {
 	cleanup_dir DIR *dir = place_list(place);
 	struct dirent *entry;
+	size_t n;
 
 	while (dir && wanted && (entry = readdir(dir)))
-		wanted -= strcmp(entry->d_name, nameless) == 0 ||
-			  (entry->d_name[0] != '.' && index_prefix(entry->d_name) > 0);
+		wanted -= bundle_parse_index_name(entry->d_name, &n) &&
+			  (!n || entry->d_name[0] != '.');
 	return !wanted;
 }
 
 bool collection_probe(const struct place *place)
 {
 	if (strcmp(place->name, state_name) == 0) {
-		if (!place_has(place, state_name) || place_has(place, "checkpoint.index"))
+		if (!place_has(place, state_name) || bundle_has_index(place, state_name))
 			return false;
-	} else if (place->name[0] || place_has(place, "saved_model.pb") ||
-		   place_has(place, "saved_model.pbtxt") ||
+	} else if (place->name[0] || format_saved_model.probe(place) ||
 		   (!place_has(place, state_name) && !has_indexes(place, 2))) {
 		return false;
 	}
@@ -121,8 +110,10 @@ static int look_at(struct scan *s, const struct dirent *entry)
 	static const char work[] = ".weightfs";
 	const char *name = entry->d_name;
 	struct span all = span_str(name);
-	size_t n = index_prefix(name);
 	struct stat st;
+	size_t n = 0;
+
+	(void)bundle_parse_index_name(name, &n); /* that of a nameless one is no member */
 
 	if (name[0] == '.')
 		return 0;
@@ -241,9 +232,9 @@ static int read_state(const struct place *place, struct collection *c)
 
 static void note_nameless(const struct place *place, struct collection *c)
 {
-	if (place_has(place, nameless))
+	if (bundle_has_index(place, ""))
 		buf_printf(&c->notes, "%sa checkpoint without a name is not shown: mount %s/%s",
-			   c->notes.n ? "; " : "", place->root, nameless);
+			   c->notes.n ? "; " : "", place->root, BUNDLE_INDEX);
 }
 
 int collection_scan(const struct place *place, struct collection *ret, struct error *err)
@@ -279,4 +270,38 @@ void collection_release(struct collection *c)
 const struct member *collection_find(const struct collection *c, const char *name)
 {
 	return c->n ? bsearch(name, c->members, c->n, sizeof(*c->members), compare_name) : NULL;
+}
+
+bool collection_identify(const struct place *folder, const char *name, struct file_id *ret)
+{
+	cleanup_buf struct buf index = {0};
+	struct stat st;
+
+	bundle_index_name(name, &index);
+	if (index.failed || fstatat(folder->rootfd, (const char *)index.p, &st, 0) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return false;
+	*ret = file_id_of(&st);
+	return true;
+}
+
+struct file_id collection_state(const struct place *folder)
+{
+	struct stat st;
+
+	return fstatat(folder->rootfd, state_name, &st, 0) == 0 ? file_id_of(&st)
+								: (struct file_id){0};
+}
+
+int collection_argument(const struct place *folder, const char *name, struct buf *out)
+{
+	struct stat st;
+
+	buf_printf(out, "%s/", folder->root);
+	if (fstatat(folder->rootfd, name, &st, 0) == 0 && S_ISDIR(st.st_mode))
+		bundle_index_name(name, out);
+	else
+		buf_add_str(out, name);
+	buf_add_u8(out, 0);
+	return buf_error(out);
 }

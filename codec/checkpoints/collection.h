@@ -53,4 +53,14 @@ void collection_release(struct collection *c);
 /* The member of that name, or NULL. */
 const struct member *collection_find(const struct collection *c, const char *name);
 
+/* What the index of a V2 member is now. False: it is not there. */
+bool collection_identify(const struct place *folder, const char *name, struct file_id *ret);
+/* What the file `checkpoint` is now; ino 0: it is not there. */
+struct file_id collection_state(const struct place *folder);
+/*
+ * Adds the argument that means a member, and a NUL: DIR/PREFIX, or the path of its index where a
+ * folder is called that. -ENOMEM.
+ */
+int collection_argument(const struct place *folder, const char *name, struct buf *out);
+
 #endif

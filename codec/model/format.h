@@ -20,6 +20,13 @@ typedef void decoded_visitor(void *context, const struct tensor *t, struct span 
 struct format {
 	const char *name; /* as model.json says it */
 	/*
+	 * Of a model that is several files, whose names begin alike: what is behind that in the
+	 * name of the file that says what the others are. It is written last, and goes first.
+	 */
+	const char *ending;
+	/* What must be in a folder that is to be taken for such a model, in words; or NULL. */
+	const char *wants;
+	/*
 	 * How sure it is, 0 (not mine) to 100, that the place holds a model of this format. Looks
 	 * at names and, at most, at the first bytes.
 	 */

@@ -19,6 +19,7 @@
 
 #define GRAPH	   "saved_model.pb"
 #define GRAPH_TEXT "saved_model.pbtxt"
+#define CHUNKED	   "saved_model.cpb"
 #define METADATA   "keras_metadata.pb"
 #define VARIABLES  "variables/variables"
 
@@ -456,14 +457,18 @@ static int load(struct model *m, struct error *err)
 {
 	int r;
 
+	if (!place_has(&m->place, GRAPH) && !place_has(&m->place, GRAPH_TEXT))
+		return error_set(err, -ENOTSUP,
+				 "%s/" CHUNKED " is a chunked SavedModel, which is not supported",
+				 m->place.argument);
 	m->is_folder = true;
 	m->work = strdup(".weightfs");
 	if (!m->work)
 		return -ENOMEM;
 	m->has_assets = has_folder(m, "assets");
 	m->has_extra = has_folder(m, "assets.extra");
-	if (place_has(&m->place, "saved_model.cpb"))
-		model_note(m, "there is a saved_model.cpb too, which some versions of TensorFlow "
+	if (place_has(&m->place, CHUNKED))
+		model_note(m, "there is a " CHUNKED " too, which some versions of TensorFlow "
 			      "load instead of " GRAPH "; it is neither shown nor edited");
 	/* The index is loaded last: it is to be the last of the base. */
 	r = load_documents(m, err);
@@ -473,7 +478,9 @@ static int load(struct model *m, struct error *err)
 static int probe(const struct place *place)
 {
 	if (!place->name[0])
-		return place_has(place, GRAPH) || place_has(place, GRAPH_TEXT) ? 90 : 0;
+		return place_has(place, GRAPH) || place_has(place, GRAPH_TEXT) ? 90
+		       : place_has(place, CHUNKED)			       ? 10
+									       : 0;
 	if (strcmp(place->name, GRAPH) != 0 && strcmp(place->name, GRAPH_TEXT) != 0)
 		return 0;
 	return place_has(place, place->name) ? 90 : 0;
@@ -489,6 +496,7 @@ static int save(struct model *m, struct stage *stage, struct error *err)
 
 const struct format format_saved_model = {
 	.name = "saved_model",
+	.wants = GRAPH,
 	.probe = probe,
 	.load = load,
 	.save = save,

@@ -90,14 +90,6 @@ bool v1_any_table(const struct place *place, const struct v1_files *f)
 	return found;
 }
 
-static bool has_index(const struct place *place, const char *prefix)
-{
-	cleanup_buf struct buf name = {0};
-
-	buf_printf(&name, "%s.index%c", prefix, 0);
-	return !name.failed && place_has(place, (const char *)name.p);
-}
-
 bool v1_find_files(const struct place *place, struct v1_files *ret)
 {
 	static const char meta[] = ".meta";
@@ -105,7 +97,7 @@ bool v1_find_files(const struct place *place, struct v1_files *ret)
 	size_t n = name.n;
 
 	*ret = (struct v1_files){0};
-	if (!n || has_index(place, place->name))
+	if (!n || bundle_has_index(place, place->name))
 		return false;
 	ret->shards = v1_parse_shard_name(place->name, &n);
 	if (!ret->shards && span_ends(name, span_str(meta)) && !v1_is_table(place, place->name))
@@ -115,5 +107,5 @@ bool v1_find_files(const struct place *place, struct v1_files *ret)
 		return ret->prefix != NULL;
 	if (!v1_is_table(place, ret->prefix))
 		count_shards(place, ret);
-	return !has_index(place, ret->prefix);
+	return !bundle_has_index(place, ret->prefix);
 }

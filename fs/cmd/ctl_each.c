@@ -19,18 +19,6 @@ bool ctl_is_folder(const char *argument)
 	return found;
 }
 
-/* The argument that means one checkpoint: DIR/PREFIX, unless a folder is called that. */
-static int spell(const struct place *folder, const char *name, struct buf *out)
-{
-	struct stat st;
-
-	buf_printf(out, "%s/%s", folder->root, name);
-	if (fstatat(folder->rootfd, name, &st, 0) == 0 && S_ISDIR(st.st_mode))
-		buf_add_str(out, ".index");
-	buf_add_u8(out, 0);
-	return buf_error(out);
-}
-
 static int run_one(const struct ctl_each *each, const struct place *folder, const char *name)
 {
 	cleanup_buf struct buf path = {0};
@@ -38,7 +26,7 @@ static int run_one(const struct ctl_each *each, const struct place *folder, cons
 
 	for (int i = 0; i <= each->argc && i < (int)ARRAY_SIZE(argv); i++)
 		argv[i] = each->argv[i];
-	if (spell(folder, name, &path) < 0)
+	if (collection_argument(folder, name, &path) < 0)
 		return ctl_failed(-ENOMEM, &(struct error){""});
 	argv[each->model] = (char *)path.p;
 	fprintf(each->heading, "%s:\n", quote(span_str(name)));

@@ -158,20 +158,6 @@ static bool is_base(struct model *m, const struct file_id *id)
 	return found;
 }
 
-/* What the index of a V2 member is now. False: it is not there. */
-static bool identify_member(const struct members *m, const struct slot *s, struct file_id *ret)
-{
-	cleanup_buf struct buf name = {0};
-	struct stat st;
-
-	buf_printf(&name, "%s.index%c", s->name, 0);
-	if (name.failed || fstatat(m->place.rootfd, (const char *)name.p, &st, 0) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return false;
-	*ret = file_id_of(&st);
-	return true;
-}
-
 /*
  * True if what was found is what was loaded. Our own save replaces files, too: while it goes on
  * nothing can be said, and what was found may be older than its end.
@@ -181,7 +167,8 @@ static bool is_loaded(const struct members *m, const struct slot *s, struct mode
 {
 	if (edits_saving(model) || is_base(model, id))
 		return true;
-	return !s->v1 && identify_member(m, s, id) && (is_base(model, id) || edits_saving(model));
+	return !s->v1 && collection_identify(&m->place, s->name, id) &&
+	       (is_base(model, id) || edits_saving(model));
 }
 
 /* True if the slot still is, or is to stay, what shows the member that was found. */
@@ -227,7 +214,7 @@ static int show_unseen(struct members *m, struct slot *s)
 {
 	struct member found = {.name = s->name, .v1 = s->v1};
 
-	if (s->v1 || !identify_member(m, s, &found.id)) {
+	if (s->v1 || !collection_identify(&m->place, s->name, &found.id)) {
 		hide(m, s);
 		return 0;
 	}
@@ -288,11 +275,8 @@ static void identify(const struct members *m, struct file_id *ret_folder, struct
 {
 	struct stat st;
 
-	*ret_folder = *ret_state = (struct file_id){0};
-	if (fstat(m->place.rootfd, &st) == 0)
-		*ret_folder = file_id_of(&st);
-	if (fstatat(m->place.rootfd, "checkpoint", &st, 0) == 0)
-		*ret_state = file_id_of(&st);
+	*ret_folder = fstat(m->place.rootfd, &st) == 0 ? file_id_of(&st) : (struct file_id){0};
+	*ret_state = collection_state(&m->place);
 }
 
 static int64_t age_of(const struct file_id *id)
@@ -366,7 +350,7 @@ static int load(struct members *m, struct slot *s)
 
 	/* A V1 checkpoint may be many files: it is not tried again. */
 	if (!s->v1)
-		identify_member(m, s, &now);
+		collection_identify(&m->place, s->name, &now);
 	if (s->failed && file_id_equal(&now, &s->failed_id))
 		return s->failed;
 	r = open_model(s->name, &m->options, &model, &found, &err);
