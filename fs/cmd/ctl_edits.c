@@ -10,6 +10,7 @@
 #include "codec/open.h"
 #include "fs/cmd/control.h"
 #include "fs/cmd/ctl.h"
+#include "fs/view/grow.h"
 #include "fs/view/log.h"
 #include "fs/cmd/mounts.h"
 #include "fs/view/open_model.h"

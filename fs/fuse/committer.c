@@ -158,7 +158,7 @@ static enum exit_code tell_lost_drafts(struct view *v, struct buf *text)
 static void save(struct committer *k, struct order *o)
 {
 	struct session *s = k->session;
-	struct commit_options options = session_commit_options(s);
+	struct commit_options options = s->save;
 	cleanup_buf struct buf text = {0};
 	enum exit_code code;
 	int r;

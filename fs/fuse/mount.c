@@ -63,7 +63,7 @@ static int add_source(struct fuse_args *args, const char *model)
 	return text.failed ? -ENOMEM : fuse_opt_add_arg(args, (const char *)text.p);
 }
 
-static struct fuse_session *new_fuse(struct session *s)
+static struct fuse_session *new_fuse(struct session *s, const struct mount_options *o)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *fuse = NULL;
@@ -71,11 +71,11 @@ static struct fuse_session *new_fuse(struct session *s)
 
 	if (r == 0)
 		r = add_source(&args, s->view->place->path);
-	if (r == 0 && s->options->allow_other)
+	if (r == 0 && o->allow_other)
 		r = fuse_opt_add_arg(&args, "-oallow_other,default_permissions");
 	if (r == 0 && !s->view->root->can_be_edited(s->view))
 		r = fuse_opt_add_arg(&args, "-oro");
-	if (r == 0 && s->options->debug)
+	if (r == 0 && o->debug)
 		r = fuse_opt_add_arg(&args, "-d");
 	if (r == 0)
 		fuse = fuse_session_new(&args, all_ops(), sizeof(struct fuse_lowlevel_ops), s);
@@ -84,10 +84,9 @@ static struct fuse_session *new_fuse(struct session *s)
 }
 
 /* The kernel reads 128 KiB ahead; as root we can ask for more, which is the largest gain of all. */
-static void raise_readahead(const struct session *s)
+static void raise_readahead(const struct session *s, long kib)
 {
 	struct mount m = mount_find(s->mountpoint);
-	long kib = s->options->readahead ? s->options->readahead : READAHEAD_KIB;
 	char path[80];
 	FILE *f;
 
@@ -151,7 +150,7 @@ static void *signaller_main(void *context)
 
 /* ---- the life of a mount ---- */
 
-static int loop(struct session *s)
+static int loop(struct session *s, bool single)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int r;
@@ -159,9 +158,9 @@ static int loop(struct session *s)
 	if (!config)
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(config, 0);
-	fuse_loop_cfg_set_max_threads(config, s->options->single ? 1 : WORKERS);
+	fuse_loop_cfg_set_max_threads(config, single ? 1 : WORKERS);
 	fuse_loop_cfg_set_idle_threads(config, WORKERS);
-	r = s->options->single ? fuse_session_loop(s->fuse) : fuse_session_loop_mt(s->fuse, config);
+	r = single ? fuse_session_loop(s->fuse) : fuse_session_loop_mt(s->fuse, config);
 	fuse_loop_cfg_destroy(config);
 	return r;
 }
@@ -176,7 +175,7 @@ static void prepare_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static int serve(struct session *s, void (*ready)(void))
+static int serve(struct session *s, const struct mount_options *o, void (*ready)(void))
 {
 	pthread_t signaller;
 	int r;
@@ -190,9 +189,9 @@ static int serve(struct session *s, void (*ready)(void))
 		log_line("cannot start threads");
 		return EXIT_NOT_MOUNTABLE;
 	}
-	raise_readahead(s);
+	raise_readahead(s, o->readahead ? o->readahead : READAHEAD_KIB);
 	ready();
-	r = loop(s);
+	r = loop(s, o->single);
 	if (r < 0)
 		log_line("the connection to the kernel broke: %s", strerror(-r));
 	pthread_kill(signaller, SIGUSR1);
@@ -204,16 +203,16 @@ static int serve(struct session *s, void (*ready)(void))
 	return EXIT_FINE;
 }
 
-static int run(struct session *s, void (*ready)(void))
+static int run(struct session *s, const struct mount_options *o, void (*ready)(void))
 {
 	int code;
 
-	s->fuse = new_fuse(s);
+	s->fuse = new_fuse(s, o);
 	if (!s->fuse || fuse_session_mount(s->fuse, s->mountpoint) < 0) {
 		log_line("cannot mount at %s", s->mountpoint);
 		return EXIT_NOT_MOUNTABLE;
 	}
-	code = serve(s, ready);
+	code = serve(s, o, ready);
 	fuse_session_unmount(s->fuse);
 	fuse_session_destroy(s->fuse);
 	return code;
@@ -222,14 +221,13 @@ static int run(struct session *s, void (*ready)(void))
 /* Nobody can look into the view any more. */
 static int save_the_rest(struct session *s)
 {
-	struct commit_options options = session_commit_options(s);
 	cleanup_buf struct buf text = {0};
 	struct branch *b;
 	int code, error;
 
 	s->view->over = true;
 	view_drop_drafts(s->view);
-	code = (int)save_all(s->view, &options, &text, &error);
+	code = (int)save_all(s->view, &s->save, &text, &error);
 	for (size_t i = 0; (b = view_next_branch(s->view, &i));)
 		settle_at_end(b->model);
 	return code;
@@ -238,11 +236,15 @@ static int save_the_rest(struct session *s)
 int mount_serve(struct view *v, const char *mountpoint, const struct mount_options *options,
 		void (*ready)(void))
 {
-	struct session s = {.options = options, .view = v, .mountpoint = mountpoint};
+	struct session s = {
+		.view = v,
+		.mountpoint = mountpoint,
+		.save = {.compact = options->compact, .backup = options->backup},
+	};
 	int code;
 
 	session_init(&s);
-	code = run(&s, ready);
+	code = run(&s, options, ready);
 	if (code == EXIT_FINE)
 		code = save_the_rest(&s);
 	session_release(&s);

@@ -11,13 +11,13 @@
 
 #include "codec/save/commit.h"
 #include "fs/fuse/gate.h"
-#include "fs/fuse/mount.h"
+#include "fs/view/view.h"
 
 struct session {
-	const struct mount_options *options;
 	struct view *view;
 	struct fuse_session *fuse;
-	const char *mountpoint; /* absolute */
+	const char *mountpoint;	    /* absolute */
+	struct commit_options save; /* as the user wants it */
 	pthread_t main_thread;
 	struct notifier *notifier;
 	struct committer *committer;
@@ -32,13 +32,6 @@ struct session {
 
 void session_init(struct session *s);
 void session_release(struct session *s);
-
-/* What the options of the mount say of a save. */
-static inline struct commit_options session_commit_options(const struct session *s)
-{
-	return (struct commit_options){.compact = s->options->compact,
-				       .backup = s->options->backup};
-}
 
 /* The session of a request. */
 static inline struct session *session_of(fuse_req_t req)

@@ -1,8 +1,6 @@
-#include "codec/open.h"
 #include "fs/view/branch.h"
 
-#include "fs/view/grow.h"
-#include "fs/view/view.h"
+#include "codec/open.h"
 
 /* Of one kind, by object. An array is as long as the largest object needs that it knows. */
 struct shown_kind {
@@ -31,7 +29,7 @@ void branch_free(struct branch *b)
 	free(b);
 }
 
-static struct branch *branch_new(void)
+struct branch *branch_new(void)
 {
 	struct branch *b = calloc(1, sizeof(*b));
 
@@ -44,53 +42,6 @@ static struct branch *branch_new(void)
 	}
 	pthread_mutex_init(&b->shown->lock, NULL);
 	return b;
-}
-
-int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret)
-{
-	size_t n = v->n_branches;
-	struct branch *b = n < BRANCHES_MAX ? branch_new() : NULL;
-	int r;
-
-	if (!b) {
-		model_close(model);
-		return n < BRANCHES_MAX ? -ENOMEM : -EMFILE;
-	}
-	b->model = model;
-	b->number = (uint16_t)n;
-	b->root = root;
-	v->branches[n] = b;
-	v->n_branches = n + 1;
-	r = grow_branch(v, b);
-	if (r < 0)
-		return r;
-	b->complete = true;
-	*ret = b;
-	return 0;
-}
-
-int view_add_model(struct view *v, struct model *model)
-{
-	struct branch *b;
-
-	v->place = &model->place;
-	return view_add_branch(v, model, NODE_ROOT, &b);
-}
-
-struct branch *view_next_branch(const struct view *v, size_t *i)
-{
-	while (*i < v->n_branches) {
-		struct branch *b = v->branches[(*i)++];
-
-		if (b->complete)
-			return b;
-	}
-	return NULL;
-}
-
-struct branch *view_branch(const struct view *v, const struct node *n)
-{
-	return n->branch < v->n_branches ? v->branches[n->branch] : NULL;
 }
 
 /* ---- what shows what ---- */

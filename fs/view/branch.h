@@ -9,8 +9,6 @@
 #include "fs/view/kind.h"
 #include "fs/view/tree.h"
 
-struct view;
-
 /* The numbers of branches have 16 bits. */
 enum { BRANCHES_MAX = 65535 };
 
@@ -24,26 +22,10 @@ struct branch {
 	struct shown *shown; /* private: which nodes show what */
 };
 
+/* With nothing in it. NULL without memory. */
+struct branch *branch_new(void);
 /* Frees it and its model. */
 void branch_free(struct branch *b);
-
-/*
- * Hangs a model at the root; the view owns it from now on, whatever is returned. What cannot be
- * shown is logged. -ENOMEM.
- */
-int view_add_model(struct view *v, struct model *model);
-/*
- * The same in a folder of the tree. -EMFILE: there are as many as there can be. The branch may be
- * used by others as soon as this returns 0.
- */
-int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret);
-/*
- * The branches that are complete, one after the other: *i is 0 at first. NULL behind the last one.
- * Others may add branches meanwhile.
- */
-struct branch *view_next_branch(const struct view *v, size_t *i);
-/* The branch of a file's node. */
-struct branch *view_branch(const struct view *v, const struct node *n);
 
 /* The node in which a kind shows an object; NODE_NONE: it does not, or nobody has looked yet. */
 node_id branch_node(const struct branch *b, uint8_t kind, uint32_t object);

@@ -4,6 +4,7 @@
  */
 #include "fs/view/grow.h"
 
+#include "codec/open.h"
 #include "fs/view/assets.h"
 #include "fs/view/links.h"
 #include "fs/view/log.h"
@@ -271,7 +272,7 @@ static struct grower grower_of(struct view *v, struct branch *b)
 	};
 }
 
-int grow_branch(struct view *v, struct branch *b)
+static int grow_branch(struct view *v, struct branch *b)
 {
 	const struct model *m = b->model;
 	struct grower g = grower_of(v, b);
@@ -287,6 +288,37 @@ int grow_branch(struct view *v, struct branch *b)
 	if (r == 0 && m->has_extra)
 		r = assets_list(b, "assets.extra");
 	return r < 0 ? r : grow_all(&g);
+}
+
+int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret)
+{
+	size_t n = v->n_branches;
+	struct branch *b = n < BRANCHES_MAX ? branch_new() : NULL;
+	int r;
+
+	if (!b) {
+		model_close(model);
+		return n < BRANCHES_MAX ? -ENOMEM : -EMFILE;
+	}
+	b->model = model;
+	b->number = (uint16_t)n;
+	b->root = root;
+	v->branches[n] = b;
+	v->n_branches = n + 1;
+	r = grow_branch(v, b);
+	if (r < 0)
+		return r;
+	b->complete = true;
+	*ret = b;
+	return 0;
+}
+
+int view_add_model(struct view *v, struct model *model)
+{
+	struct branch *b;
+
+	v->place = &model->place;
+	return view_add_branch(v, model, NODE_ROOT, &b);
 }
 
 /* ---- folders that are made when somebody looks ---- */

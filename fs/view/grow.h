@@ -4,8 +4,16 @@
 
 #include "fs/view/view.h"
 
-/* Adds all that is to be seen of the branch's model. -ENOMEM. */
-int grow_branch(struct view *v, struct branch *b);
+/*
+ * Hangs a model at the root; the view owns it from now on, whatever is returned. What cannot be
+ * shown is logged. -ENOMEM.
+ */
+int view_add_model(struct view *v, struct model *model);
+/*
+ * The same in a folder of the tree. -EMFILE: there are as many as there can be. The branch may be
+ * used by others as soon as this returns 0.
+ */
+int view_add_branch(struct view *v, struct model *model, node_id root, struct branch **ret);
 /*
  * Fills a folder that is made when somebody looks, if that was not done yet. The view's `growing`
  * is locked. -ENOMEM.

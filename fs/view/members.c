@@ -6,6 +6,7 @@
 
 #include "codec/checkpoints/collection.h"
 #include "codec/model/place.h"
+#include "fs/view/grow.h"
 #include "fs/view/log.h"
 #include "fs/view/look.h"
 #include "fs/view/root.h"

@@ -2,6 +2,7 @@
 
 #include "codec/checkpoints/collection.h"
 #include "codec/model/place.h"
+#include "fs/view/grow.h"
 #include "fs/view/members.h"
 
 int open_view(struct view *v, const char *argument, const struct open_options *options,

@@ -4,7 +4,6 @@
 
 #include "codec/content/content.h"
 #include "fs/view/pieces.h"
-#include "fs/view/sizes.h"
 
 static const uint64_t text_max = 1 << 30;
 

@@ -5,7 +5,10 @@
 #ifndef FS_VIEW_ROOT_H
 #define FS_VIEW_ROOT_H
 
-#include "fs/view/view.h"
+#include "codec/base/error.h"
+#include "fs/view/tree.h"
+
+struct view;
 
 struct root_ops {
 	/* What the names in the root stand for, as a message calls them. */
@@ -31,7 +34,7 @@ struct root_ops {
 	void (*release)(struct view *v);
 };
 
-/* Of one model, which is the branch at the root. */
+/* Of one model, which is the branch at the root (view.c). */
 extern const struct root_ops root_of_model;
 
 #endif

@@ -63,16 +63,3 @@ bool view_stat_is_quick(struct view *v, node_id id)
 	return k->size || (k->of != THING_MODEL && k->of != THING_DOCUMENT) ||
 	       branch_kept_size(view_branch(v, &n), n.kind, n.object, &size);
 }
-
-void view_forget_size(struct view *v, node_id id)
-{
-	struct node n;
-
-	if (!tree_get(v->tree, id, &n))
-		return;
-	pthread_mutex_lock(&v->lock);
-	if (can_be_kept(&n) && !kinds[n.kind]->size)
-		branch_forget_size(view_branch(v, &n), n.kind, n.object);
-	v->changes++;
-	pthread_mutex_unlock(&v->lock);
-}

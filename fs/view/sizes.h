@@ -11,7 +11,5 @@
 uint64_t view_size(struct view *v, node_id id, const struct node *n);
 /* False if a document would have to be composed to say its size, which may take a while. */
 bool view_stat_is_quick(struct view *v, node_id id);
-/* The file has another size now. */
-void view_forget_size(struct view *v, node_id id);
 
 #endif

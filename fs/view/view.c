@@ -7,6 +7,21 @@
 #include "fs/view/pieces.h"
 #include "fs/view/root.h"
 
+static bool can_be_edited(const struct view *v)
+{
+	struct branch *b;
+
+	for (size_t i = 0; (b = view_next_branch(v, &i));)
+		if (b->model->edits && !b->model->read_only)
+			return true;
+	return false;
+}
+
+const struct root_ops root_of_model = {
+	.things = "tensors and documents",
+	.can_be_edited = can_be_edited,
+};
+
 struct view *view_new(void)
 {
 	struct view *v = calloc(1, sizeof(*v));
@@ -42,6 +57,35 @@ struct view *view_free(struct view *v)
 	pthread_mutex_destroy(&v->growing);
 	free(v);
 	return NULL;
+}
+
+struct branch *view_next_branch(const struct view *v, size_t *i)
+{
+	while (*i < v->n_branches) {
+		struct branch *b = v->branches[(*i)++];
+
+		if (b->complete)
+			return b;
+	}
+	return NULL;
+}
+
+struct branch *view_branch(const struct view *v, const struct node *n)
+{
+	return n->branch < v->n_branches ? v->branches[n->branch] : NULL;
+}
+
+void view_forget_size(struct view *v, node_id id)
+{
+	struct node n;
+
+	if (!tree_get(v->tree, id, &n))
+		return;
+	pthread_mutex_lock(&v->lock);
+	if (kinds[n.kind]->of != THING_VIEW)
+		branch_forget_size(view_branch(v, &n), n.kind, n.object);
+	v->changes++;
+	pthread_mutex_unlock(&v->lock);
 }
 
 struct tensor *view_tensor(const struct view *v, const struct node *n)

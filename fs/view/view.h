@@ -47,6 +47,13 @@ struct view {
 struct view *view_new(void);
 struct view *view_free(struct view *v);
 
+/*
+ * The branches that are complete, one after the other: *i is 0 at first. NULL behind the last one.
+ * Others may add branches meanwhile.
+ */
+struct branch *view_next_branch(const struct view *v, size_t *i);
+/* The branch of a file's node. */
+struct branch *view_branch(const struct view *v, const struct node *n);
 /* The tensor whose bytes a node shows, or NULL. */
 struct tensor *view_tensor(const struct view *v, const struct node *n);
 /* The node's path from the root of the mount, added with a NUL behind. */
@@ -62,6 +69,9 @@ struct twin {
 };
 /* One after the other: *kind is 0 at first. False behind the last one. */
 bool view_next_twin(struct view *v, const struct node *n, uint8_t *kind, struct twin *ret);
+/* A file has another text, and so another size, now. */
+void view_forget_size(struct view *v, node_id id);
+
 /* Gives up all drafts, whoever has them open; each is noted. */
 void view_drop_drafts(struct view *v);
 /* Notes the drafts of the branch with which an earlier mount died. */

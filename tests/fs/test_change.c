@@ -5,6 +5,7 @@
 
 #include "codec/open.h"
 #include "fs/view/change.h"
+#include "fs/view/grow.h"
 #include "fs/view/look.h"
 #include "fs/view/root.h"
 
