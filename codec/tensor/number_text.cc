@@ -390,12 +390,12 @@ number_text_fault parse_integer(const form &how, decimal number, uint64_t *ret)
 {
 	uint64_t limit = UINT64_MAX >> (64 - how.bits), v = 0;
 
-	if (how.of == sort::truth)
-		limit = 1;
-	else if (how.of == sort::integer)
+	if (how.of == sort::integer)
 		limit = limit / 2 + number.negative;
 	else if (number.negative)
 		limit = 0;
+	else if (how.of == sort::truth)
+		limit = 1;
 	for (int64_t power = number.power; !number.digits.empty(); power--) {
 		auto digit = static_cast<uint64_t>(number.next());
 
