@@ -19,11 +19,7 @@ static uint64_t block_end(const struct region *r, uint64_t block)
 	return end < r->size ? end : r->size;
 }
 
-/*
- * Writes into the region what shows through it at a block that is about to be written in part.
- * The lock is held for writing.
- */
-static int fill_block(struct content *c, struct region *to, uint64_t block, struct error *err)
+int content_fill_block(struct content *c, struct region *to, uint64_t block, struct error *err)
 {
 	uint64_t start = block * REGION_BLOCK, n = block_end(to, block) - start;
 	uint8_t bytes[REGION_BLOCK];
@@ -43,10 +39,10 @@ static int fill_edges(struct content *c, struct region *to, uint64_t at, uint64_
 	int r = 0;
 
 	if (at % REGION_BLOCK && !region_has(to, first))
-		r = fill_block(c, to, first, err);
+		r = content_fill_block(c, to, first, err);
 	if (r == 0 && at + n < block_end(to, last) && !region_has(to, last) &&
 	    !(first == last && at % REGION_BLOCK))
-		r = fill_block(c, to, last, err);
+		r = content_fill_block(c, to, last, err);
 	return r;
 }
 
@@ -212,7 +208,7 @@ static int fill_kept(struct content *c, struct error *err)
 
 	for (uint64_t b = 0; b < blocks && r == 0; b++)
 		if (!region_has(c->draft, b))
-			r = fill_block(c, c->draft, b, err);
+			r = content_fill_block(c, c->draft, b, err);
 	return r;
 }
 
@@ -222,7 +218,7 @@ static int accept_draft(struct content *c, struct error *err)
 	int r = fill_kept(c, err);
 
 	if (r == 0)
-		r = edits_accept(c->model, c->draft, err);
+		r = edits_accept(c->model, c->draft, false, err);
 	if (r < 0)
 		return r;
 	c->overlay = steal_pointer(c->draft);
@@ -248,11 +244,10 @@ int content_flush(struct content *c, struct error *err)
 
 /* ---- as a whole ---- */
 
-/* A region that has all its bytes becomes what the tensor is. The lock is held. */
-static int adopt_region(struct content *c, struct region *fresh, struct error *err)
+int content_take_region(struct content *c, struct region *fresh, bool holes, struct error *err)
 {
 	struct region *before = c->overlay;
-	int r = edits_accept(c->model, fresh, err);
+	int r = edits_accept(c->model, fresh, holes, err);
 
 	if (r < 0)
 		return r;
@@ -300,7 +295,7 @@ static int edit_whole_locked(struct content *c, const struct whole *w, struct er
 	if (r < 0)
 		error_set(err, r, "work folder: %s", strerror(-r));
 	else
-		r = adopt_region(c, fresh, err);
+		r = content_take_region(c, fresh, false, err);
 	if (r < 0)
 		edits_drop(c->model, fresh);
 	return r;

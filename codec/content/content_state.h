@@ -21,5 +21,16 @@ int content_incomplete(const struct content *c, struct error *err);
  */
 int content_copy_below(struct content *c, const struct region *region, uint64_t offset, size_t n,
 		       void *to, struct error *err);
+/*
+ * Writes into a region what shows through it at a block that is not there: to be called before the
+ * block is written in part, or marked as there. The content is locked for an edit.
+ */
+int content_fill_block(struct content *c, struct region *to, uint64_t block, struct error *err);
+/*
+ * A draft that is no part of the content yet takes the place of its overlay. holes: the base shows
+ * through where it has no blocks. The content is locked for an edit. On failure it is the caller's
+ * still.
+ */
+int content_take_region(struct content *c, struct region *fresh, bool holes, struct error *err);
 
 #endif

@@ -138,7 +138,8 @@ static int take_accept(struct replay *p, const Weightfs__Accept *body)
 		return 0;
 	if (!s)
 		return damaged(p, "a draft that was not begun");
-	region_set_all(s->region);
+	if (!body->holes)
+		region_set_all(s->region);
 	s->draft = false;
 	return 0;
 }

@@ -357,19 +357,20 @@ int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uin
 	return r;
 }
 
-int edits_accept(struct model *m, struct region *draft, struct error *err)
+int edits_accept(struct model *m, struct region *draft, bool holes, struct error *err)
 {
 	Weightfs__Accept body = WEIGHTFS__ACCEPT__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 	int r;
 
 	body.id = draft->id;
+	body.holes = holes;
 	record.kind_case = WEIGHTFS__RECORD__KIND_ACCEPT;
 	record.accept = &body;
 	pthread_mutex_lock(&m->edits->lock);
 	r = edits_append(m->edits, &record, err);
 	pthread_mutex_unlock(&m->edits->lock);
-	if (r == 0)
+	if (r == 0 && !holes)
 		region_set_all(draft);
 	return r;
 }

@@ -58,8 +58,11 @@ int edits_new_replacement(struct model *m, const struct tensor *t, uint64_t size
 /* Blocks of it are there now: journalled, and marked. */
 int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uint64_t count,
 		     struct error *err);
-/* A draft is the content now: journalled, and marked as complete. */
-int edits_accept(struct model *m, struct region *draft, struct error *err);
+/*
+ * A draft is the content now: journalled, and marked as complete; or, with holes, what was not
+ * added of it shows the base.
+ */
+int edits_accept(struct model *m, struct region *draft, bool holes, struct error *err);
 /* A region is not used any more; releases it. */
 void edits_drop(struct model *m, struct region *region);
 

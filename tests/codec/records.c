@@ -96,11 +96,12 @@ void record_blocks(struct buf *journal, uint32_t id, uint64_t first, uint64_t co
 	add(journal, WEIGHTFS__RECORD__KIND_BLOCKS, &body);
 }
 
-void record_accept(struct buf *journal, uint32_t id)
+void record_accept(struct buf *journal, uint32_t id, bool holes)
 {
 	Weightfs__Accept body = WEIGHTFS__ACCEPT__INIT;
 
 	body.id = id;
+	body.holes = holes;
 	add(journal, WEIGHTFS__RECORD__KIND_ACCEPT, &body);
 }
 

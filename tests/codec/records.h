@@ -27,7 +27,8 @@ void record_region(struct buf *journal, uint32_t id, const char *key, enum recor
 /* A draft that lies in no region: of a text. */
 void record_draft(struct buf *journal, uint32_t id, const char *key);
 void record_blocks(struct buf *journal, uint32_t id, uint64_t first, uint64_t count);
-void record_accept(struct buf *journal, uint32_t id);
+/* holes: what blocks did not name shows the base. */
+void record_accept(struct buf *journal, uint32_t id, bool holes);
 void record_drop(struct buf *journal, uint32_t id);
 void record_synced(struct buf *journal);
 

@@ -79,8 +79,8 @@ static void write_record(const struct record *r, struct buf *journal)
 		record_draft(journal, r->id, r->what);
 	else if (record_is(r, "blocks"))
 		record_blocks(journal, r->id, strtoull(r->what, NULL, 10), r->count);
-	else if (record_is(r, "accept"))
-		record_accept(journal, r->id);
+	else if (record_is(r, "accept") || record_is(r, "holes"))
+		record_accept(journal, r->id, record_is(r, "holes"));
 	else if (record_is(r, "drop"))
 		record_drop(journal, r->id);
 	else if (record_is(r, "synced"))

@@ -24,9 +24,10 @@ enum { RECORDS = 16 };
 
 /*
  * One record: "overlay ID KEY", "draft ID KEY", "replace ID KEY SIZE", "text ID KEY", "blocks ID
- * FIRST COUNT", "accept ID", "drop ID", "synced", "boot", "stage" (of made_name), "intent" (m.index
- * gives way to index_staged), "abort", "swept". A region is as large as its tensor and lies behind
- * those before it; "short ID KEY" is an overlay that lacks a byte.
+ * FIRST COUNT", "accept ID", "holes ID" (accepts too, and what was not named shows the base), "drop
+ * ID", "synced", "boot", "stage" (of made_name), "intent" (m.index gives way to index_staged),
+ * "abort", "swept". A region is as large as its tensor and lies behind those before it; "short ID
+ * KEY" is an overlay that lacks a byte.
  */
 struct record {
 	char word[10], what[24];

@@ -7,6 +7,7 @@
  * failure prints the seed with which it comes again at once.
  */
 #include "bundles.h"
+#include "numbers.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -124,6 +125,11 @@ static void rewrite_tensor(const char *key, uint8_t *bytes)
 	struct tensor *t = model_find(model, span_str(key));
 
 	assert_int_equal(content_overwrite(model, t, fill_from, bytes, NULL), 0);
+}
+
+static int rewrite_text(const char *key, const uint8_t *elements, const char *behind)
+{
+	return numbers_write(model, model_find(model, span_str(key)), elements, behind, NULL);
 }
 
 static bool give_up_draft(const char *key)
@@ -425,6 +431,28 @@ static void step_rewrite(struct subject *s)
 	r->edited = true;
 }
 
+/* Some of the numbers are others; or all are as they were; or the text is not accepted. */
+static void step_rewrite_text(struct subject *s)
+{
+	static uint8_t fresh[SIZE_MAX_HERE];
+	struct rules *r = &s->rules;
+	size_t at = random_below(&seed, r->size + 1);
+	size_t n = random_below(&seed, 3) ? random_below(&seed, r->size - at + 1) : 0;
+	int outcome;
+
+	if (r->drafting && r->kept)
+		return;
+	memcpy(fresh, r->accepted, r->size);
+	memcpy(fresh + at, random_bytes(n).p, n);
+	if (random_below(&seed, 4) == 0) {
+		assert_int_equal(rewrite_text(s->key, fresh, "7"), -EINVAL);
+		return;
+	}
+	outcome = numbers_merge(tensors[s - subjects].dtype, fresh, r->size, r->accepted);
+	assert_int_equal(rewrite_text(s->key, fresh, "# end"), outcome);
+	r->edited |= outcome == CONTENT_ACCEPTED;
+}
+
 static void step_give_up(struct subject *s)
 {
 	assert_int_equal(give_up_draft(s->key), rules_drop(&s->rules, s->n_writers > 0));
@@ -497,9 +525,9 @@ static const struct {
 	{"write", step_write, 24},	{"append", step_append, 12},
 	{"truncate", step_truncate, 6}, {"flush", step_flush, 6},
 	{"close", step_close, 10},	{"close unflushed", step_close_unflushed, 2},
-	{"rewrite", step_rewrite, 2},	{"give up", step_give_up, 1},
-	{"discard", step_discard, 1},	{"commit", step_commit, 1},
-	{"die", step_die, 1},
+	{"rewrite", step_rewrite, 2},	{"rewrite text", step_rewrite_text, 4},
+	{"give up", step_give_up, 1},	{"discard", step_discard, 1},
+	{"commit", step_commit, 1},	{"die", step_die, 1},
 };
 
 /* ---- looking ---- */

@@ -71,6 +71,8 @@ static void apply(struct state *s, const struct record *r)
 	} else if (record_is(r, "accept")) {
 		s->slots[r->id].blocks = UINT64_MAX;
 		s->slots[r->id].draft = false;
+	} else if (record_is(r, "holes")) {
+		s->slots[r->id].draft = false;
 	} else if (record_is(r, "drop")) {
 		s->slots[r->id].is = NULL;
 	}
@@ -194,6 +196,8 @@ static const char *const scripts[] = {
 	"draft 1 a; accept 1; draft 2 a; drop 2; draft 3 grid; synced; draft 4 a; accept 4; drop 1",
 	/* a new region takes over before the old one is dropped */
 	"overlay 1 a; blocks 1 1 2; synced; draft 2 a; accept 2; synced; drop 1; drop 2",
+	/* of which some blocks only are there */
+	"overlay 1 a; blocks 1 0 2; draft 2 a; blocks 2 1 1; blocks 2 0 1; synced; holes 2; drop 1",
 	/* strings, and texts that lie nowhere */
 	"replace 1 words 17; accept 1; synced; text 2 words; replace 3 words 5; accept 3; drop 1",
 	"text 1 words; drop 1; text 2 words; synced; drop 2; overlay 3 grid; blocks 3 3 1",
