@@ -36,8 +36,7 @@ static int unlink_twice(int dirfd, const char *name)
 	return -errno;
 }
 
-/* What is aside goes; if it is somebody else's, back where it was, unless he has another there. */
-static int settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
+int file_settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
 {
 	uint64_t there;
 	int r = inode_at(asidefd, aside, &there);
@@ -53,14 +52,14 @@ static int settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd
 int file_remove_inode(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
 {
 	uint64_t there = 0;
-	int r = settle_aside(dirfd, name, inode, asidefd, aside); /* we may have been killed */
+	int r = file_settle_aside(dirfd, name, inode, asidefd, aside); /* who was killed */
 
 	if (r == 0)
 		r = inode_at(dirfd, name, &there);
 	if (r < 0 || there != inode)
 		return r;
 	if (renameat2(dirfd, name, asidefd, aside, RENAME_NOREPLACE) == 0)
-		return settle_aside(dirfd, name, inode, asidefd, aside);
+		return file_settle_aside(dirfd, name, inode, asidefd, aside);
 	return unlink_twice(dirfd, name); /* a file system that knows no flags */
 }
 
@@ -185,8 +184,10 @@ static int read_whole(int fd, const char *name, uint64_t max, struct file *f, st
 	if (!p)
 		return -ENOMEM;
 	r = read_at(fd, p, f->bytes.n, 0);
-	return r < 0 ? error_set(err, r, "%s: %s", name, strerror(-r))
-		     : file_unchanged(fd, &f->id, name, err);
+	/* A file that was cut short meanwhile ends too early. */
+	if (r == 0 || file_unchanged(fd, &f->id, name, NULL) == -ESTALE)
+		return file_unchanged(fd, &f->id, name, err);
+	return error_set(err, r, "%s: %s", name, strerror(-r));
 }
 
 int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struct error *err)

@@ -45,6 +45,11 @@ int file_unchanged(int fd, const struct file_id *id, const char *name, struct er
  * looked at there. Who was killed meanwhile calls it again.
  */
 int file_remove_inode(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside);
+/*
+ * What was moved aside goes, if it is that inode's; else it goes back, unless somebody has put
+ * another file there since. 0 as well where nothing is aside.
+ */
+int file_settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside);
 /* n bytes at offset, or -EIO if the file ends before, or what pread says. */
 int read_at(int fd, void *to, size_t n, uint64_t offset);
 /* n bytes at offset, all of them, or -errno (with some written). */

@@ -38,7 +38,7 @@ int file_copy(int fromfd, const char *from, int tofd, const char *to)
 	/* A pipe would keep us waiting for its other end. */
 	cleanup_fd int in = openat(fromfd, from, O_RDONLY | O_CLOEXEC | O_NONBLOCK), out = -1;
 	uint64_t copied;
-	struct stat st;
+	struct stat st, now;
 	int r;
 
 	if (in < 0 || fstat(in, &st) < 0)
@@ -49,6 +49,8 @@ int file_copy(int fromfd, const char *from, int tofd, const char *to)
 	if (out < 0)
 		return -errno;
 	r = file_copy_bytes(in, out, (uint64_t)st.st_size, &copied);
+	if (r == -EIO && fstat(in, &now) == 0 && now.st_size < st.st_size)
+		return -ESTALE;
 	return r == 0 && fsync(out) < 0 ? -errno : r;
 }
 

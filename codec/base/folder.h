@@ -17,7 +17,7 @@
 int file_copy_bytes(int from, int to, uint64_t size, uint64_t *ret_copied);
 /*
  * Makes the file `to`, which must not exist, of the file `from`: its bytes, mode and nothing else.
- * Synced. -EINVAL: not a regular file.
+ * Synced. -EINVAL: not a regular file. -ESTALE: it was cut short meanwhile.
  */
 int file_copy(int fromfd, const char *from, int tofd, const char *to);
 

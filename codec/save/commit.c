@@ -16,25 +16,38 @@
 #include "codec/save/steps.h"
 #include "codec/work/work.h"
 
+static int make_name(const struct stage *s, const struct stage_name *n)
+{
+	int rootfd = s->model->place.rootfd;
+
+	if (renameat2(s->workfd, n->staged, rootfd, n->name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* Some file systems know no flags: the name was free a moment ago. */
+	if (faccessat(rootfd, n->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(s->workfd, n->staged, rootfd, n->name) < 0 ? -errno : 0;
+}
+
 /* Names of the stage that nothing mentions yet, from the work folder to the model. */
 static int make_names(struct stage *s, struct error *err)
 {
-	int rootfd = s->model->place.rootfd;
 	char folder[4096];
 
 	for (size_t i = 0; i < s->n_names; i++) {
-		const struct stage_name *n = &s->names[i];
+		const char *name = s->names[i].name;
+		int r = make_name(s, &s->names[i]);
 
-		if (renameat2(s->workfd, n->staged, rootfd, n->name, RENAME_NOREPLACE) == 0)
-			continue;
-		/* Some file systems know no flags: the name was free a moment ago. */
-		if (errno != EINVAL || faccessat(rootfd, n->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-		    renameat(s->workfd, n->staged, rootfd, n->name) < 0)
-			return error_errno(err, "%s", n->name);
+		if (r == -EEXIST)
+			return error_set(err, -ESTALE, "%s: somebody else has just made it", name);
+		if (r < 0)
+			return error_set(err, r, "%s: %s", name, strerror(-r));
 	}
 	if (!s->n_names)
 		return 0;
-	return sync_folder(rootfd, folder_of(s->names[0].name, folder, sizeof(folder)), err);
+	return sync_folder(s->model->place.rootfd,
+			   folder_of(s->names[0].name, folder, sizeof(folder)), err);
 }
 
 static int set_stage(struct edits *e, struct stage *s, struct error *err)
@@ -127,31 +140,55 @@ static void clear_stage(struct edits *e, const struct stage *s)
 		(void)intent_append_abort(&e->journal, true, NULL);
 }
 
-static int commit_edits(struct edits *e, const struct commit_options *options,
-			struct commit_report *ret, struct error *err)
+static int commit_stage(struct edits *e, struct stage *s, struct error *err)
 {
 	struct model *m = e->model;
 	uint64_t end = e->data->end;
-	struct stage s;
 	int r;
 
-	stage_init(&s, m, e->stagefd);
-	s.options = options;
 	work_sweep_staged(e->stagefd);
-	r = options->backup ? backup_model(m, err) : 0;
+	r = s->options->backup ? backup_model(m, err) : 0;
 	if (r == 0)
-		r = m->format->save(m, &s, err);
+		r = m->format->save(m, s, err);
 	if (r == 0) /* what was copied and linked meanwhile is what was loaded */
 		r = model_check_base(m, err);
 	if (r == 0)
-		r = set_stage(e, &s, err);
+		r = set_stage(e, s, err);
 	if (r == 0)
-		r = decide(e, &s, err);
-	if (r == 0)
-		ret->copied = s.copied;
+		r = decide(e, s, err);
 	if (r < 0 && !m->read_only) {
-		clear_stage(e, &s);
+		clear_stage(e, s);
 		give_back(e, end);
+	}
+	return r;
+}
+
+/* What is in the model now is no edit any more, whoever else has changed the model since. */
+static void take_up(struct model *m, const struct stage *s, struct commit_report *ret)
+{
+	m->edits->unsaved = false;
+	if (model_rebase(m, s, &ret->unread) == 0) {
+		settle_after_commit(m);
+		return;
+	}
+	m->edits->overtaken = true;
+	freeze(m, -ESTALE, "saved, but the model could not be read again: mount it again");
+	(void)edits_remove(m, NULL);
+}
+
+static int commit_edits(struct model *m, const struct commit_options *options,
+			struct commit_report *ret, struct error *err)
+{
+	struct stage s;
+	int r;
+
+	stage_init(&s, m, m->edits->stagefd);
+	s.options = options;
+	r = commit_stage(m->edits, &s, err);
+	if (r == 0) {
+		ret->rewritten = true;
+		ret->copied = s.copied;
+		take_up(m, &s, ret);
 	}
 	stage_release(&s);
 	return r;
@@ -164,22 +201,6 @@ static unsigned count_edited(struct model *m)
 	for (size_t i = 0; i < m->n_ids; i++)
 		n += content_edited(m, &m->tensors[i]);
 	return n;
-}
-
-/* What is in the model now is no edit any more. */
-static int take_up(struct model *m, struct error *err)
-{
-	int r = model_rebase(m, err);
-
-	m->edits->unsettled = r < 0;
-	if (r < 0) {
-		freeze(m, -ESTALE, "saved, but the model could not be read again");
-		return error_prefix(err, r, "%s", m->why_read_only);
-	}
-	m->read_only = 0;
-	m->edits->unsaved = false;
-	settle_after_commit(m);
-	return 0;
 }
 
 /* Saves elsewhere: the edits stay edits of the original. */
@@ -225,12 +246,9 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	if (r == 0)
 		r = edits_begin(m, err);
 	if (r == 0)
-		r = commit_edits(m->edits, options, ret, err);
-	if (r == 0)
-		r = take_up(m, err);
-	if (r == 0)
+		r = commit_edits(m, options, ret, err);
+	if (r == 0 && !m->edits->overtaken)
 		note_missing(m, shards_before, ret);
-	ret->rewritten = r == 0;
 	if (r < 0 && !ret->tensors && !m->read_only)
 		settle_tidy(m); /* it was made for this alone */
 	return r;
@@ -242,10 +260,10 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 	struct commit_report report = {.tensors = count_edited(m)};
 	int r = 0;
 
-	if (m->edits && m->edits->unsettled)
-		r = take_up(m, err);
-	if (r < 0)
-		return r;
+	if (m->edits && m->edits->overtaken) { /* all is saved, and nothing was edited since */
+		*ret = (struct commit_report){.tensors = 0};
+		return 0;
+	}
 	if (m->read_only)
 		return error_set(err, m->read_only, "%s", m->why_read_only);
 	if (m->output) {

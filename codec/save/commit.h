@@ -31,6 +31,7 @@ struct commit_report {
 	/* Data files that tensors need are missing: how many, the first, and how many shards there
 	 * were before. It goes by another name since: model->shards has it. */
 	uint32_t missing, first_missing, shards_before;
+	struct error unread; /* text: why the model could not be read again since it was saved */
 };
 
 /*
@@ -41,6 +42,9 @@ struct commit_report {
  * -ESTALE: the model changed underneath. Anything else below 0: it did not work (no space, a
  * damaged tensor ...). Either way the model is whole and the edits are kept. If what was begun
  * could not be taken back the model turns read-only, and the next mount finishes it.
+ *
+ * Somebody else may change or remove what was saved before it is read again: then ret->unread says
+ * so, the model turns read-only, and nothing is pending any more.
  */
 int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
 		 struct error *err);

@@ -34,13 +34,60 @@ static int reload(const struct model *m, struct model **ret, struct error *err)
 }
 
 /* A commit keeps the set of tensors. */
-static int compare_tensors(const struct model *a, const struct model *b, struct error *err)
+static bool has_same_tensors(const struct model *a, const struct model *b)
 {
 	bool same = a->n_ids == b->n_ids;
 
 	for (size_t i = 0; same && i < a->n_ids; i++)
 		same = span_equal(a->tensors[i].key, b->tensors[i].key);
-	return same ? 0 : error_set(err, -ESTALE, "%s: not what was committed", a->place.root);
+	return same;
+}
+
+/* The last step that replaces the file decides what is in it. */
+static bool is_replaced(const struct stage *s, const struct base_file *file)
+{
+	for (size_t i = s->n_steps; i-- > 0;) {
+		const struct step *step = &s->steps[i];
+
+		if (step->kind == STEP_REPLACE && strcmp(step->name, file->name) == 0)
+			return step->after.size == file->id.size && step->after.crc == file->crc;
+	}
+	return true;
+}
+
+/* The inode that the stage has put there; 0: none. Its names are in the order of the shards. */
+static uint64_t staged_inode(const struct stage *s, const char *name, size_t *from)
+{
+	for (size_t i = 0; i < s->n_steps; i++)
+		if (s->steps[i].kind == STEP_PLACE && strcmp(s->steps[i].name, name) == 0)
+			return s->steps[i].inode;
+	for (size_t i = *from; i < s->n_names; i++)
+		if (strcmp(s->names[i].name, name) == 0) {
+			*from = i + 1;
+			return s->names[i].inode;
+		}
+	return 0;
+}
+
+/* Of the link itself, where it is one. */
+static uint64_t inode_of(const struct model *m, const char *name)
+{
+	struct stat st;
+
+	return fstatat(m->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
+}
+
+static bool is_staged(const struct stage *s, const struct model *fresh)
+{
+	bool same = true;
+	size_t from = 0;
+
+	for (size_t i = 0; same && i < fresh->n_base; i++)
+		same = is_replaced(s, &fresh->base[i]);
+	for (uint32_t i = 0; same && i < fresh->n_shards; i++)
+		same = staged_inode(s, fresh->shards[i].name, &from) ==
+		       inode_of(fresh, fresh->shards[i].name);
+	return same;
 }
 
 #define exchange(a, b)                    \
@@ -67,15 +114,15 @@ static void take_over(struct model *m, struct model *fresh)
 	exchange(m->n_base, fresh->n_base);
 }
 
-int model_rebase(struct model *m, struct error *err)
+int model_rebase(struct model *m, const struct stage *stage, struct error *err)
 {
 	cleanup_model struct model *fresh = NULL;
 	int r = reload(m, &fresh, err);
 
-	if (r == 0)
-		r = compare_tensors(m, fresh, err);
 	if (r < 0)
 		return r;
+	if (!has_same_tensors(m, fresh) || !is_staged(stage, fresh))
+		return error_set(err, -ESTALE, "%s: saved by somebody else", m->place.path);
 	pthread_rwlock_wrlock(&m->layout);
 	pthread_mutex_lock(&m->contents);
 	take_over(m, fresh);

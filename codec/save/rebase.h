@@ -2,13 +2,14 @@
 #ifndef CODEC_SAVE_REBASE_H
 #define CODEC_SAVE_REBASE_H
 
-#include "codec/model/model.h"
+#include "codec/save/stage.h"
 
 /*
  * Loads the same place again, takes the new places of all tensors over, and drops the overlays that
  * are in the model now. Whoever reads goes on reading the same bytes. Errors as model_open();
- * -ESTALE: what is there is not what was committed. On failure nothing has changed.
+ * -ESTALE: what is there is not what the stage has put there, but somebody else's. On failure
+ * nothing has changed.
  */
-int model_rebase(struct model *m, struct error *err);
+int model_rebase(struct model *m, const struct stage *stage, struct error *err);
 
 #endif

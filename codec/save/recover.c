@@ -35,7 +35,7 @@ static int finish(struct replay *p)
 	if (r == 0)
 		r = file_sync(p->edits->journal.fd, &p->edits->journal.adrift);
 	if (r == 0)
-		r = steps_run(&steps, p->err);
+		r = steps_resume(&steps, p->err);
 	/* Somebody else has saved to a name that was to be made yet; what we made has others. */
 	if (r == -ESTALE && steps_suffice(&steps))
 		r = 0;

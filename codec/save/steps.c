@@ -208,16 +208,6 @@ static int move_in(struct steps *s, const struct step *step, int there, struct e
 	return r;
 }
 
-/* The step was carried out by somebody who was killed before it was durable, maybe. */
-static int run_again(struct steps *s, const struct step *step, struct error *err)
-{
-	int r = whose_staged(s, step, err);
-
-	if (r == FOREIGN) /* ... and before he had looked at what came out */
-		return give_back(s, step, NEW, err);
-	return r < 0 ? r : sync_both(s, step->name, err);
-}
-
 static int run_replace(struct steps *s, size_t i, struct error *err)
 {
 	const struct step *step = &s->step[i];
@@ -226,10 +216,8 @@ static int run_replace(struct steps *s, size_t i, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (same(now, step->after))
-		return run_again(s, step, err);
-	if (is_passed(s, i, now))
-		return 0;
+	if (is_passed(s, i, now)) /* by somebody who was killed before it was durable, maybe */
+		return sync_both(s, step->name, err);
 	if (!same(now, step->before))
 		return foreign(step, err);
 	r = lock_staged(s, step, &lock, err);
@@ -252,7 +240,7 @@ static int run_place(struct steps *s, size_t i, struct error *err)
 	if (there < 0 || r != 0)
 		return there < 0 ? there : r < 0 ? r : 0;
 	if (there == NEW)
-		return run_again(s, step, err);
+		return sync_both(s, step->name, err);
 	if (there == FOREIGN)
 		return foreign(step, err);
 	r = whose_staged(s, step, err);
@@ -306,6 +294,32 @@ int steps_run(struct steps *s, struct error *err)
 	}
 	sync_removals(s);
 	return 0;
+}
+
+/* Who was killed between a rename and his look at what came out: somebody else's goes back now. */
+static int look_again(struct steps *s, const struct step *step, struct error *err)
+{
+	int r;
+
+	if (step->kind == STEP_REMOVE)
+		return file_settle_aside(s->rootfd, step->name, step->inode, s->workfd,
+					 step->staged);
+	r = whose_name(s, step, err);
+	if (r != NEW)
+		return r < 0 ? r : 0;
+	r = whose_staged(s, step, err);
+	if (r == FOREIGN)
+		r = give_back(s, step, NEW, err);
+	return r < 0 && r != -ESTALE ? r : 0;
+}
+
+int steps_resume(struct steps *s, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->n && r == 0; i++)
+		r = look_again(s, &s->step[i], err);
+	return r < 0 ? r : steps_run(s, err);
 }
 
 /* The file of a step that replaces one is what that step, or another one, puts there. */

@@ -26,6 +26,8 @@ struct steps {
  * whenever this ends.
  */
 int steps_run(struct steps *s, struct error *err);
+/* Goes on where somebody was killed, with what steps_run() does. Errors of steps_run(). */
+int steps_resume(struct steps *s, struct error *err);
 /*
  * Takes back what steps_run() did before it failed; the lock goes back, too. A file that somebody
  * else has put there since stays. -EIO and the like: that is not possible.

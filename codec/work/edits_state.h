@@ -17,7 +17,7 @@ struct edits {
 	uint32_t next_region;
 	_Atomic bool unsaved;	 /* something was edited since the last commit */
 	_Atomic bool saving;	 /* a commit is under way */
-	bool unsettled;		 /* saved, but the model was not read again since */
+	bool overtaken;		 /* saved, and then changed by others: nothing is edited any more */
 	struct scratch *scratch; /* the drafts of texts that there are */
 	int lockfd;		 /* the model's lock (codec/work/lock.h); -1: not locked */
 	bool late;		 /* it is locked by the first edit */

@@ -34,7 +34,13 @@ static enum exit_code report(struct buf *line, const struct model *m,
 		buf_printf(line, "; %llu bytes were copied, because hard links cannot be made here",
 			   (unsigned long long)done->copied);
 	add_missing(line, m, done);
-	return EXIT_FINE;
+	if (!done->unread.text[0])
+		return EXIT_FINE;
+	buf_printf(line,
+		   "; but it cannot be read again: %s. Somebody else may have changed or removed "
+		   "it since; mount it again to see what is there",
+		   done->unread.text);
+	return EXIT_LEFT_OVER;
 }
 
 static void add_where_edits_are(struct buf *line, const struct view *v, const struct model *m)

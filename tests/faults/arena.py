@@ -3,6 +3,8 @@
 A worker has one folder in memory:
 
     PATH/pristine/KIND/   the models as they were made; never changed
+    PATH/writers/KIND/    what somebody else saves to the same place
+    PATH/writer/          the same, for this run
     PATH/run/             the arena: all below it is counted; run/m is the model
     PATH/notes ...        what the programs say; outside, so it is not counted
 """
@@ -36,6 +38,7 @@ class Program:
         lines = report.splitlines()
         self.hit = next((line[4:] for line in lines if line.startswith('hit ')), None)
         self.count = next((int(line[6:]) for line in lines if line.startswith('count ')), 0)
+        self.written = 'written' in lines
 
     def __str__(self):
         return f'{f"signal {-self.code}" if self.code < 0 else f"exit {self.code}"}' \
@@ -84,7 +87,7 @@ class Arena:
     def clear(self):
         shutil.rmtree(self.run, ignore_errors=True)
         for name in os.listdir(self.path):
-            if name != 'pristine':
+            if name not in ('pristine', 'writers', 'writer'):
                 os.unlink(f'{self.path}/{name}')
         Path(f'{self.path}/{FIRST_BOOT}').write_text('the first boot\n')
         Path(f'{self.path}/{NEXT_BOOT}').write_text('the next boot\n')
@@ -106,6 +109,45 @@ class Arena:
         modes = {os.stat(f'{self.run}/{name}').st_mode for name in model}
         self.known[self.kind.name] = disk.tensors, large, mine, names - mine, modes
 
+    # ---- somebody else
+
+    def prepare_writer(self):
+        made, now = (Path(self.path) / folder for folder in ('writers', 'writer'))
+        if not (made / self.kind.name).exists():
+            models.make_writers(self.kind, made / self.kind.name)
+        shutil.rmtree(now, ignore_errors=True)
+        models.copy_tree(made / self.kind.name, now)
+
+    def finish_writing(self, program):
+        """What has not come yet when the program ends; from here on the model is what he saved."""
+        prefix, writer = f'{self.run}/{self.kind.prefix}', Path(self.path) / 'writer'
+        if not program.written:
+            Path(f'{prefix}.index').write_bytes((writer / 'index').read_bytes())
+        kind, made = self.kind, Path(self.path) / 'writers' / self.kind.name
+        name = f'{kind.name} of the writer'
+        if name not in self.known:
+            for file in ('data-00000-of-00001', 'index'):
+                os.link(made / file.split('-')[0], made / f'w.{file}')
+            disk, st = models.OnDisk(made / 'w'), os.stat(made / 'data')
+            self.known[name] = disk.tensors, {(st.st_ino, st.st_size, st.st_mtime_ns)}
+        self.base, self.large = self.known[name]
+
+    def require_writers(self, when):
+        """Or what became of that by edits that were made after it was saved."""
+        disk = models.OnDisk(f'{self.run}/{self.kind.prefix}', self.base, self.large)
+        self.require_others(disk, when)
+        found = {role: disk.tensors[key.encode()] for role, key in self.kind.keys.items()}
+        lines, history = read_text(self.notes).splitlines(), self.expected.history
+        for start in range(len(lines) + 1):
+            self.begin()
+            self.expected.hear(lines[start:])
+            self.expected.silence()
+            history += self.expected.history
+            if self.expected.see_disk(found):
+                self.expected.history = history
+                return
+        raise Violation(f'{when} the model is not what somebody else has saved')
+
     # ---- programs
 
     def spawn(self, command, fault=None, at=0, call=None, log=None, boot=FIRST_BOOT):
@@ -119,7 +161,9 @@ class Arena:
                             'WEIGHTFS_FAULT_NOTES': self.notes,
                             'WEIGHTFS_FAULT_REPORT': f'{self.path}/report'}
         if at:
-            environment |= {'WEIGHTFS_FAULT': fault, 'WEIGHTFS_FAULT_AT': str(at)}
+            environment |= {'WEIGHTFS_FAULT': fault, 'WEIGHTFS_FAULT_AT': str(at),
+                            'WEIGHTFS_FAULT_WRITER': f'{self.path}/writer',
+                            'WEIGHTFS_FAULT_PREFIX': f'{self.run}/{self.kind.prefix}'}
         if call:
             environment['WEIGHTFS_FAULT_CALL'] = call
         if log:
@@ -180,6 +224,12 @@ class Arena:
         if not program.killed and program.code and not program.stderr:
             raise Violation(f'weightctl {word} failed and said nothing ({program})')
         return program
+
+    def acknowledged(self, what):
+        """The driver has said that one of those went well."""
+        lines = read_text(self.notes).splitlines()
+        return any(line.split(' ')[2:3] == [what] and f'ok {line.split(" ")[1]}' in lines
+                   for line in lines)
 
     # ---- verdicts
 

@@ -63,11 +63,12 @@ def noise(size, seed):
     return bytes(b or 7 for b in out[:size])
 
 
-def small_tensors():
-    return {'tiny': (INT32, (5,), noise(20, 1)), 'page': (FLOAT, (32, 32), noise(4096, 2)),
-            'pages': (FLOAT, (4, 1024), noise(16384, 3)), 'bytes': (UINT8, (10007,),
-                                                                    noise(10007, 4)),
-            'empty': (FLOAT, (0, 3), b''), 'other': (FLOAT, (3, 100), noise(1200, 5))}
+def small_tensors(seed=0):
+    return {'tiny': (INT32, (5,), noise(20, seed + 1)),
+            'page': (FLOAT, (32, 32), noise(4096, seed + 2)),
+            'pages': (FLOAT, (4, 1024), noise(16384, seed + 3)),
+            'bytes': (UINT8, (10007,), noise(10007, seed + 4)),
+            'empty': (FLOAT, (0, 3), b''), 'other': (FLOAT, (3, 100), noise(1200, seed + 5))}
 
 
 def partition(content):
@@ -97,24 +98,41 @@ def write_bundle(prefix, *shards, ballast=0):
         path.chmod(0o640)
 
 
+def tensors_of(kind, seed=0):
+    tensors = {k.encode(): t for k, t in small_tensors(seed).items()}
+    if 'strings' in kind.name:
+        tensors[b'word'] = STRING, (), [WORD]
+    if 'sliced' in kind.name:
+        tensors |= partition(tensors.pop(b'pages')[2])
+    return tensors
+
+
+def ballast_of(kind):
+    return 65 if 'large' in kind.name else 0
+
+
+def make_writers(kind, folder):
+    """What somebody else saves to the same prefix: other values, in one data file."""
+    folder.mkdir(parents=True)
+    write_bundle(folder / 'w', tensors_of(kind, 100), ballast=ballast_of(kind))
+    (folder / 'w.data-00000-of-00001').rename(folder / 'data')
+    (folder / 'w.index').rename(folder / 'index')
+
+
 def make_model(kind, folder):
     """Below the folder; what is there is never changed again."""
-    prefix, tensors = folder / kind.prefix, {k.encode(): t for k, t in small_tensors().items()}
+    prefix, tensors = folder / kind.prefix, tensors_of(kind)
     if kind.saved_model:
         shutil.copytree(DATA / 'mlp', folder / 'm')
     if kind.name == 'saved-large':
         for path in prefix.parent.iterdir():
             path.unlink()
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    if 'strings' in kind.name:
-        tensors[b'word'] = STRING, (), [WORD]
-    if 'sliced' in kind.name:
-        tensors |= partition(tensors.pop(b'pages')[2])
     if kind.name == 'two':
         write_bundle(prefix, {n: tensors[n] for n in (b'bytes', b'pages', b'empty')},
                      {n: tensors[n] for n in (b'tiny', b'page', b'other')})
     elif kind.name != 'saved':
-        write_bundle(prefix, tensors, ballast=65 if 'large' in kind.name else 0)
+        write_bundle(prefix, tensors, ballast=ballast_of(kind))
     add_mine(prefix)
     for name in MINE_ELSEWHERE:
         add_file(folder / 'elsewhere' / name)

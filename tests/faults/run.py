@@ -24,13 +24,14 @@ from pathlib import Path
 
 import models
 import powercut
+import writers
 from arena import FIRST_BOOT, NEXT_BOOT, Arena, Violation
 
 ERRORS = ['enospc', 'eio', 'edquot', 'full', 'dead', 'readonly', 'short']
 KILLS = ['kill', 'killed', 'torn']
 CUTS = ['cut', 'error-cut', 'kill-cut']
 GROUPS = {**dict.fromkeys(ERRORS, 'error'), 'short': 'short', **dict.fromkeys(KILLS, 'kill'),
-          **dict.fromkeys(CUTS, 'power cut')}
+          **dict.fromkeys(writers.FAULTS, 'writer'), **dict.fromkeys(CUTS, 'power cut')}
 CUTS_AT_ONCE = 20  # that one recording serves
 FAR = 10**6
 
@@ -144,6 +145,8 @@ class Worker:
     def inject(self, job):
         self.resolve(job)
         self._prepare(job.scenario, job.prior)
+        if job.fault in writers.FAULTS:
+            return self._meet_writer(job)
         program = self._run(job.scenario, fault=job.fault, at=job.at)
         job.call = program.hit.split(' ')[0] if program.hit else None
         if job.fault == 'short' and program.code != 0 and not job.prior:
@@ -158,6 +161,15 @@ class Worker:
             raise Violation(f'without any fault: {program}')
         if not self.arena.modes_kept():
             raise Violation('without any fault: modes were not kept')
+
+    def _meet_writer(self, job):
+        self.arena.prepare_writer()
+        program = self._run(job.scenario, fault=job.fault, at=job.at)
+        if not program.hit:
+            self._judge_undisturbed(job.scenario, program)
+            return 'undisturbed'
+        job.call = program.hit.split(' ')[0]
+        return writers.judge(self.arena, job.scenario, program, job.fault.endswith('-late'))
 
     # ---- judging
 
@@ -366,9 +378,11 @@ def plan(options, scenarios, pool):
     rng = random.Random(f'{options.seed} plan')
     chosen = [s for s in scenarios.values() if options.scenario in (None, s.name)]
     faults = ERRORS + KILLS if options.fault is None else \
-        [options.fault] if options.fault not in CUTS else []
+        [options.fault] if options.fault not in CUTS + writers.FAULTS else []
+    beside = [f for f in writers.FAULTS if options.fault in (None, f)]
     cuts = CUTS if options.fault is None else [options.fault] if options.fault in CUTS else []
     whole = [Job(s, f, 0) for s in chosen if not s.after for f in faults]
+    whole += [Job(s, f, 0) for s in chosen if writers.meets(s) for f in beside]
     jobs, results = [], []
     for found, result in pool.imap(count_job, whole):
         jobs += found

@@ -11,6 +11,7 @@
  *	WEIGHTFS_FAULT_LOG	records go to the end of this file
  *	WEIGHTFS_FAULT_NOTES	writes to this file are recorded as notes
  *	WEIGHTFS_FAULT_BOOT	read instead of the kernel's boot_id
+ *	WEIGHTFS_FAULT_WRITER, WEIGHTFS_FAULT_PREFIX	see shim_writer.c
  *	WEIGHTFS_FAULT_INODES	a file of lines REAL TOLD: inode numbers that stat() tells
  *
  * The same program with the same input does the same calls in the same order, if it has one
@@ -46,6 +47,9 @@ enum {
 	CHANGING = ALLOCATING | 1 << CALL_FSYNC | 1 << CALL_TRUNCATE | 1 << CALL_PUNCH |
 		   1 << CALL_RENAME | 1 << CALL_UNLINK | 1 << CALL_CHMOD | 1 << CALL_CHOWN,
 	WRITING = 1 << CALL_WRITE,
+	/* Between which it matters what somebody else does. */
+	LOOKING = 1 << CALL_OPEN | 1 << CALL_READ | 1 << CALL_LINK | 1 << CALL_RENAME |
+		  1 << CALL_UNLINK | 1 << CALL_FSYNC,
 };
 
 static const struct fault faults[] = {
@@ -59,6 +63,12 @@ static const struct fault faults[] = {
 	{"kill", KILL_BEFORE, 0, ALL, false},
 	{"killed", KILL_AFTER, 0, CHANGING, false},
 	{"torn", KILL_WITHIN, 0, WRITING, false},
+	{"writer", WRITE_BESIDE, 0, LOOKING, false, PART_ALL, 0},
+	{"writer-split", WRITE_BESIDE, 0, LOOKING, false, PART_DATA, PART_CUT | PART_INDEX},
+	{"writer-torn", WRITE_BESIDE, 0, LOOKING, false, PART_DATA | PART_CUT, PART_INDEX},
+	{"writer-late", WRITE_BESIDE, 0, LOOKING, false, PART_DATA, 0},
+	{"writer-kill", WRITE_BESIDE, 0, LOOKING, false, PART_DATA, KILLED},
+	{"writer-kill-late", WRITE_BESIDE, 0, LOOKING, false, PART_DATA, KILLED},
 };
 
 struct shim shim = {.report = -1, .log = -1};
@@ -173,6 +183,18 @@ struct path path_at(int dirfd, const char *name)
 
 /* ---- the fault ---- */
 
+static void write_beside(const struct fault *f, enum call call, const struct path *p)
+{
+	if (shim.count == shim.at) {
+		say(shim.report, "hit %s %s\n", call_names[call], p->text);
+		write_parts(f->parts);
+	} else if (shim.count == shim.at + 1 && f->then == KILLED) {
+		kill(getpid(), SIGKILL);
+	} else if (shim.count == shim.at + 1) {
+		write_parts(f->then);
+	}
+}
+
 const struct fault *turn(enum call call, const struct path *p, size_t size)
 {
 	const struct fault *f = shim.fault;
@@ -181,7 +203,13 @@ const struct fault *turn(enum call call, const struct path *p, size_t size)
 		return NULL;
 	if (f && (f->effect == SHORTEN || f->effect == KILL_WITHIN) && size < 2)
 		return NULL;
+	if (f && f->effect == WRITE_BESIDE && !shim.edits)
+		return NULL; /* who writes before the load is no second one */
 	shim.count++;
+	if (f && f->effect == WRITE_BESIDE) {
+		write_beside(f, call, p);
+		return NULL;
+	}
 	if (!f || shim.count < shim.at || (shim.count > shim.at && !f->for_good))
 		return NULL;
 	if (shim.count == shim.at)
@@ -242,10 +270,13 @@ void record_note(int fd, const void *bytes, size_t n)
 {
 	struct path p;
 
-	if (shim.log < 0 || !shim.notes)
+	if (!shim.notes)
 		return;
 	p = path_of(fd);
 	if (strcmp(p.text, shim.notes) != 0)
+		return;
+	shim.edits |= n > 8 && memcmp(bytes, "begin 1 ", 8) == 0;
+	if (shim.log < 0)
 		return;
 	say(shim.log, "note %zu\n", n);
 	put(shim.log, bytes, n);

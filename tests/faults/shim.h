@@ -26,7 +26,10 @@ enum call {
 	CALLS
 };
 
-enum effect { FAIL, SHORTEN, KILL_BEFORE, KILL_AFTER, KILL_WITHIN };
+enum effect { FAIL, SHORTEN, KILL_BEFORE, KILL_AFTER, KILL_WITHIN, WRITE_BESIDE };
+
+/* Of a save by somebody else (shim_writer.c). */
+enum { PART_DATA = 1, PART_CUT = 2, PART_INDEX = 4, PART_ALL = 7, KILLED = 8 };
 
 struct fault {
 	const char *name;
@@ -34,6 +37,8 @@ struct fault {
 	int error;
 	unsigned calls; /* that it can befall */
 	bool for_good;	/* all that follow fail too */
+	/* WRITE_BESIDE: the parts before this call, and before the next one, or KILLED. */
+	unsigned parts, then;
 };
 
 extern struct shim {
@@ -42,6 +47,7 @@ extern struct shim {
 	unsigned calls; /* those that count; 0: nothing does */
 	const struct fault *fault;
 	long at, count;
+	bool edits; /* the driver has said that it edits: the model is loaded */
 	int report, log;
 } shim;
 
@@ -94,6 +100,8 @@ struct entry entry_at(int dirfd, const char *path);
 #define NAMED__(function, name, line) NAMED_(function, name, line)
 #define NAMED(function, name)	      NAMED__(function, name, __LINE__)
 
+/* Somebody else saves: those parts of it. */
+void write_parts(unsigned parts);
 /* Reads what shim_inodes.c needs. */
 void read_inodes(const char *path);
 
