@@ -7,6 +7,7 @@
  * documents, not the mount: the variables are in files of their own.
  */
 #include <limits.h>
+#include <stdio.h>
 
 #include "codec/base/lfs.h"
 #include "codec/model/format.h"
@@ -32,6 +33,7 @@ struct loader {
 	struct span file;   /* saved_model.pb */
 	struct metagraph g; /* the one at hand */
 	uint32_t n;	    /* which one that is */
+	bool restored;	    /* one of them is (struct metagraph) */
 	size_t kept_left;   /* bytes that may still be kept */
 	size_t tags_left, signatures_left;
 	struct error *err;
@@ -212,6 +214,7 @@ static int load_metagraphs(struct loader *l)
 		r = load_metagraph(l);
 		if (r < 0)
 			return r;
+		l->restored |= l->g.restored;
 		if (l->n == m->served)
 			served = l->g;
 	}
@@ -360,7 +363,7 @@ static int load_used_nodes(struct loader *l)
 	return r < 0 || !bits.n || l->m->used_nodes.p ? r : -ENOMEM;
 }
 
-static int load_graph(struct model *m, struct span file, struct error *err)
+static int load_graph(struct model *m, struct span file, bool *ret_restored, struct error *err)
 {
 	struct loader l = {
 		.m = m,
@@ -377,6 +380,7 @@ static int load_graph(struct model *m, struct span file, struct error *err)
 	m->kind = l.g.object_graph.p ? "TensorFlow 2 SavedModel" : "TensorFlow 1 SavedModel";
 	if (!m->n_documents)
 		model_set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
+	*ret_restored = l.restored;
 	r = load_used_nodes(&l);
 	return r < 0 ? r : try_keras(m, l.g.object_graph, err);
 }
@@ -403,7 +407,7 @@ static int add_base_unread(struct model *m, const char *name)
 	return model_add_base_as(m, name, &id, 0);
 }
 
-static int read_graph(struct model *m, struct error *err)
+static int read_graph(struct model *m, bool *ret_restored, struct error *err)
 {
 	cleanup_saved_model_file struct saved_model_file file = {0};
 	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
@@ -412,16 +416,17 @@ static int read_graph(struct model *m, struct error *err)
 		r = lfs_check(file.bytes, GRAPH, err);
 	if (r < 0)
 		return r;
-	r = load_graph(m, file.bytes, err);
+	r = load_graph(m, file.bytes, ret_restored, err);
 	return r < 0 ? error_prefix(err, r, GRAPH)
 		     : model_add_base_as(m, GRAPH, &file.id, file.crc);
 }
 
-static int load_documents(struct model *m, struct error *err)
+/* *ret_restored: TensorFlow wants variables, as far as that is known. */
+static int load_documents(struct model *m, bool *ret_restored, struct error *err)
 {
 	bool binary = place_has(&m->place, GRAPH);
 	struct error why = {.text = GRAPH_TEXT " is text, of which nothing is read"};
-	int r = binary ? read_graph(m, &why) : -EFBIG;
+	int r = binary ? read_graph(m, ret_restored, &why) : -EFBIG;
 
 	if (r < 0 && r != -EFBIG)
 		return error_set(err, r, "%s", why.text);
@@ -438,8 +443,16 @@ static bool has_folder(const struct model *m, const char *name)
 	return fstatat(m->place.rootfd, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* TensorFlow loads nothing of such a model; we show the documents, and save nothing. */
+static void do_without_variables(struct model *m)
+{
+	m->read_only = -EROFS;
+	snprintf(m->why_read_only, sizeof(m->why_read_only), "its variables are missing");
+	model_note(m, VARIABLES ".index is missing: TensorFlow cannot load the model without it");
+}
+
 /* TensorFlow too goes by the index: without one there are no variables. */
-static int load_variables(struct model *m, struct error *err)
+static int load_variables(struct model *m, bool restored, struct error *err)
 {
 	struct stat st;
 
@@ -448,13 +461,16 @@ static int load_variables(struct model *m, struct error *err)
 		return bundle_load(m, VARIABLES, err);
 	model_set_absent(m, DOCUMENT_OBJECT_GRAPH,
 			 "it is stored with the variables, of which there are none");
-	if (has_folder(m, "variables"))
+	if (restored)
+		do_without_variables(m);
+	else if (has_folder(m, "variables"))
 		model_note(m, "there are no variables: " VARIABLES ".index is missing");
 	return 0;
 }
 
 static int load(struct model *m, struct error *err)
 {
+	bool restored = false;
 	int r;
 
 	if (!place_has(&m->place, GRAPH) && !place_has(&m->place, GRAPH_TEXT))
@@ -471,8 +487,8 @@ static int load(struct model *m, struct error *err)
 		model_note(m, "there is a " CHUNKED " too, which some versions of TensorFlow "
 			      "load instead of " GRAPH "; it is neither shown nor edited");
 	/* The index is loaded last: it is to be the last of the base. */
-	r = load_documents(m, err);
-	return r < 0 ? r : load_variables(m, err);
+	r = load_documents(m, &restored, err);
+	return r < 0 ? r : load_variables(m, restored, err);
 }
 
 static int probe(const struct place *place)

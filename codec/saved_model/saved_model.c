@@ -24,6 +24,7 @@ static int open_metagraph(struct span *body, struct metagraph *ret)
 			g.info = f.bytes;
 		else if (f.type == PB_BYTES && f.number == META_GRAPH_OBJECT_GRAPH)
 			g.object_graph = f.bytes;
+		g.restored |= f.number == META_GRAPH_SAVER || f.number == META_GRAPH_OBJECT_GRAPH;
 	}
 	if (r == 0)
 		*ret = g;

@@ -16,6 +16,7 @@
 enum {
 	SAVED_MODEL_META_GRAPHS = 2,
 	META_GRAPH_INFO = 1,
+	META_GRAPH_SAVER = 3,
 	META_GRAPH_SIGNATURE = 5,
 	META_GRAPH_ASSET = 6,
 	META_GRAPH_OBJECT_GRAPH = 7,
@@ -25,6 +26,9 @@ struct metagraph {
 	struct span body;	  /* all its fields, for the functions below */
 	struct span info;	  /* MetaInfoDef */
 	struct span object_graph; /* SavedObjectGraph; p is NULL in a TF1 model */
+	/* TensorFlow restores it from variables/, and fails where that is missing. A graph of
+	 * TensorFlow 1 that has no variables is not restored. */
+	bool restored;
 };
 
 /* The next MetaGraphDef. file: at first, the whole of saved_model.pb. */

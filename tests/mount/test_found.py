@@ -92,6 +92,26 @@ def test_edits_of_a_checkpoint_without_a_name_and_of_a_saved_model_there_are_apa
     assert_sound(folder)
 
 
+@pytest.mark.parametrize('name', ['mlp', 'novars', 'tf1', 'multi'])
+def test_a_saved_model_without_its_variables_is_shown_and_not_edited(copy_of, name):
+    """TensorFlow loads none of them: what it looks for first is the index."""
+    model = copy_of(name)
+    shutil.rmtree(model / 'variables')
+    missing = 'variables/variables.index is missing'
+    with Mount(model) as m:
+        assert list((m.path / 'signatures').iterdir()) and missing in m.said
+        assert 'read-only: its variables are missing' in m.said
+        with fails(errno.EROFS):
+            (m.path / 'new').touch()
+    done = weightctl('check', model)
+    assert done.returncode == FINDING and done.stdout.startswith(f'{model}: {missing}: ')
+
+
+def test_a_saved_model_that_has_no_variables_misses_none():
+    done = weightctl('check', DATA / 'novars_tf1')
+    assert (done.returncode, done.stdout) == (FINE, '')
+
+
 INDEX, SHARD = 'variables/variables.index', 'variables/variables.data-00000-of-00001'
 POINTER = f'version https://git-lfs.github.com/spec/v1\noid sha256:{"0" * 64}\nsize 660620\n'
 NOT_FETCHED = 'a Git LFS pointer; the file itself was not fetched: run git lfs pull\n'
