@@ -142,8 +142,6 @@ static int load(struct model *m, struct error *err)
 		r = model_set_workdir(m, NULL);
 	if (r < 0)
 		return r;
-	for (tensor_id i = 0; i < m->n_ids; i++)
-		m->tensors[i].id = i;
 	model_explain_absent(m);
 	if (!m->format->save) {
 		m->read_only = -EROFS;

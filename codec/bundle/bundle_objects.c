@@ -1,6 +1,8 @@
 #include "codec/bundle/bundle_objects.h"
 
 #include "codec/bundle/bundle.h"
+#include "codec/bundle/own.h"
+#include "codec/content/verify.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
 #include "codec/graph/object_graph.h"
@@ -23,29 +25,27 @@ struct look {
 };
 
 /* The one element of a string scalar; stored holds it. The checksum is verified. */
-static int read_scalar(struct model *m, const struct tensor *t, uint64_t max, struct buf *stored,
-		       struct span *ret, struct error *err)
+static int read_scalar(struct model *m, const struct stored_run *run, uint64_t max,
+		       struct buf *stored, struct span *ret, struct error *err)
 {
 	cleanup_fd int fd = -1;
 	struct strings elements;
 	uint8_t *p;
 	int r;
 
-	if (t->damage)
-		return error_set(err, -EIO, "%s", t->damage);
-	if (t->base.size > max)
-		return error_set(err, -EFBIG, "%llu bytes", (unsigned long long)t->base.size);
-	fd = shard_open(&m->shards[t->base.shard], m->place.rootfd, err);
+	if (run->extent.size > max)
+		return error_set(err, -EFBIG, "%llu bytes", (unsigned long long)run->extent.size);
+	fd = shard_open(&m->shards[run->extent.shard], m->place.rootfd, err);
 	if (fd < 0)
 		return fd;
-	r = stored_verify(fd, &t->base, DTYPE_STRING, 1, m->big_endian, err);
+	r = stored_verify(fd, run, err);
 	if (r < 0)
-		return error_prefix(err, r, "%s at offset %llu", m->shards[t->base.shard].name,
-				    (unsigned long long)t->base.offset);
-	p = buf_extend(stored, (size_t)t->base.size);
+		return error_prefix(err, r, "%s at offset %llu", m->shards[run->extent.shard].name,
+				    (unsigned long long)run->extent.offset);
+	p = buf_extend(stored, (size_t)run->extent.size);
 	if (!p)
 		return -ENOMEM;
-	r = read_at(fd, p, stored->n, t->base.offset);
+	r = read_at(fd, p, stored->n, run->extent.offset);
 	if (r == 0)
 		r = strings_open(&elements, buf_span(stored), 1, err);
 	if (r == 0 && !strings_next(&elements, ret))
@@ -55,7 +55,7 @@ static int read_scalar(struct model *m, const struct tensor *t, uint64_t max, st
 
 static bool is_scalar(const struct tensor *t)
 {
-	return t->dtype == DTYPE_STRING && !t->shape.rank && !t->slices;
+	return t->dtype == DTYPE_STRING && !t->shape.rank && !t->damage;
 }
 
 /* ---- the architecture ---- */
@@ -85,8 +85,9 @@ static void note_config(struct look *c, const struct graph_attribute *a)
 static int read_config(struct model *m, const struct tensor *t, struct buf *out, struct error *err)
 {
 	cleanup_buf struct buf stored = {0};
+	struct stored_run run = tensor_run(t, 0);
 	struct span json;
-	int r = read_scalar(m, t, config_max, &stored, &json, err);
+	int r = read_scalar(m, &run, config_max, &stored, &json, err);
 
 	if (r == 0)
 		r = keras_object_config(json, out, err);
@@ -192,24 +193,24 @@ static int look_for_layers(void *look, const struct graph_edge *e)
 	return 0;
 }
 
-static int add_graph_document(struct model *m, const struct tensor *graph)
+static int add_graph_document(struct model *m, const struct own_entry *graph)
 {
 	struct document d = {.type = DOCUMENT_OBJECT_GRAPH};
 
-	if (graph->base.size <= graph_shown_max)
+	if (graph->run.extent.size <= graph_shown_max)
 		return model_add_document(m, &d);
 	model_set_absent(m, DOCUMENT_OBJECT_GRAPH, "it is over 64 MiB, too large to show as text");
 	return 0;
 }
 
-static int load_graph(struct model *m, const struct tensor *graph, struct look *look,
+static int load_graph(struct model *m, const struct own_entry *graph, struct look *look,
 		      struct error *err)
 {
 	const struct graph_visitor visitor = {take_attribute, look_for_layers, look};
 	cleanup_buf struct buf stored = {0};
 	struct error edges = {0};
 	struct span message;
-	int r = read_scalar(m, graph, graph_max, &stored, &message, err);
+	int r = read_scalar(m, &graph->run, graph_max, &stored, &message, err);
 
 	if (r == 0)
 		r = object_graph_walk(message, &visitor, err);
@@ -220,19 +221,26 @@ static int load_graph(struct model *m, const struct tensor *graph, struct look *
 	return add_graph_document(m, graph);
 }
 
+/* Where there is no graph the keys are the names. */
+static void name_by_keys(struct model *m)
+{
+	struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));)
+		t->variable = t->key;
+}
+
 int bundle_load_objects(struct model *m)
 {
-	struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
+	const struct own_entry *graph = own_graph(m->own);
 	struct look look = {.m = m};
 	struct error why = {0};
 	int r;
 
-	if (!graph || !is_scalar(graph)) {
-		for (size_t i = 0; i < m->n_ids; i++)
-			m->tensors[i].variable = m->tensors[i].key;
+	if (!graph) {
+		name_by_keys(m);
 		return 0;
 	}
-	graph->hidden = true;
 	m->object_based = true;
 	r = load_graph(m, graph, &look, &why);
 	if (r == -ENOMEM)
@@ -248,14 +256,39 @@ int bundle_load_objects(struct model *m)
 	return load_config(&look);
 }
 
-int bundle_print_graph(struct model *m, struct buf *out, struct error *err)
+int bundle_graph(struct model *m, struct buf *stored, struct span *ret, struct error *err)
 {
-	const struct tensor *graph = model_find(m, span_str(BUNDLE_GRAPH_KEY));
-	cleanup_buf struct buf stored = {0};
-	struct span message;
-	int r = read_scalar(m, graph, graph_shown_max, &stored, &message, err);
+	const struct own_entry *graph = own_graph(m->own);
+	int r = graph ? read_scalar(m, &graph->run, graph_max, stored, ret, err) : -ENOENT;
 
-	if (r == 0)
-		r = object_graph_print(message, out, err);
 	return r == -EBADMSG ? -EIO : r;
+}
+
+/* Slices of a variable that is sound are verified with it. */
+static bool is_verified_elsewhere(const struct model *m, const struct own_entry *e)
+{
+	const struct tensor *t = e->whole.n ? model_find_base(m, e->whole) : NULL;
+
+	return t && !t->damage;
+}
+
+void bundle_verify(struct model *m, void (*fault)(void *context, const char *sentence),
+		   void *context)
+{
+	const struct bundle_own *own = m->own;
+
+	for (size_t i = 0; own && i < own->n; i++) {
+		const struct own_entry *e = &own->entries[i];
+		struct error why = {0};
+		int r = is_verified_elsewhere(m, e) ? 0 : verify_run(m, &e->run, NULL, &why);
+
+		if (r < 0 && !why.text[0])
+			error_set(&why, r, "%s", strerror(-r));
+		if (r < 0 && e->whole.n)
+			error_prefix(&why, r, "'%s': slice %u", quote(e->whole), e->slice);
+		else if (r < 0)
+			error_prefix(&why, r, "'%s'", quote(e->key));
+		if (r < 0)
+			fault(context, why.text);
+	}
 }

@@ -12,5 +12,12 @@
  * that cannot be read, or makes no sense, is noted and costs what it would have said. -ENOMEM.
  */
 int bundle_load_objects(struct model *m);
+/*
+ * struct format's graph() and verify() (codec/model/format.h), for a model that has a bundle, or
+ * none (m->own is NULL).
+ */
+int bundle_graph(struct model *m, struct buf *stored, struct span *ret, struct error *err);
+void bundle_verify(struct model *m, void (*fault)(void *context, const char *sentence),
+		   void *context);
 
 #endif

@@ -11,7 +11,6 @@
 #include "codec/work/data_file.h"
 #include "codec/work/edits_state.h"
 #include "codec/work/region.h"
-#include "codec/tensor/stored.h"
 
 enum {
 	PART = SAVER_PART,
@@ -24,9 +23,13 @@ static uint64_t *live_bytes(const struct saver *s)
 {
 	uint64_t *live = calloc(s->m->n_shards + 1, sizeof(*live));
 
-	for (size_t i = 0; live && i < s->m->n_ids; i++)
-		if (saver_has_extent(&s->m->tensors[i]) && !s->moves[i].moved)
-			live[s->m->tensors[i].base.shard] += s->m->tensors[i].base.size;
+	for (size_t i = 0; live && i < s->n; i++) {
+		const struct saver_entry *e = &s->entries[i];
+		struct extent from = saver_run(e).extent;
+
+		if (saver_has_run(e) && !e->moved)
+			live[from.shard] += from.size;
+	}
 	return live;
 }
 
@@ -58,9 +61,10 @@ static int choose_kept(struct saver *s, uint64_t bytes, uint32_t *ret)
 }
 
 /* The base under the holes of a region is copied into them. */
-static int fill_region(struct saver *s, const struct tensor *t, struct region *region)
+static int fill_region(struct saver *s, const struct saver_entry *e, struct region *region)
 {
-	int r = region->present ? saver_verify_base(s, t) : 0;
+	struct extent from = saver_run(e).extent;
+	int r = region->present ? saver_verify_base(s, e) : 0;
 
 	for (uint64_t at = 0; at < region->size && r == 0;) {
 		uint64_t left = region->size - at;
@@ -68,8 +72,8 @@ static int fill_region(struct saver *s, const struct tensor *t, struct region *r
 		uint64_t n = region_run(region, at, left < PART ? left : PART, &present);
 
 		if (!present) {
-			r = read_at(saver_old_shard(s, t->base.shard), s->part, (size_t)n,
-				    t->base.offset + at);
+			r = read_at(saver_old_shard(s, from.shard), s->part, (size_t)n,
+				    from.offset + at);
 			if (r == 0)
 				r = write_at(region->data->fd, s->part, (size_t)n,
 					     region->offset + at);
@@ -80,59 +84,55 @@ static int fill_region(struct saver *s, const struct tensor *t, struct region *r
 }
 
 /* The tensor lies in the data file already. */
-static int move_region(struct saver *s, const struct tensor *t, uint32_t shard)
+static int move_region(struct saver *s, struct saver_entry *e, uint32_t shard)
 {
-	struct region *region = content_overlay(s->m, t);
-	struct move *move = &s->moves[t - s->m->tensors];
-	uint64_t elements;
-	int r = fill_region(s, t, region);
+	struct region *region = content_overlay(s->m, e->tensor);
+	struct stored_run run = saver_run(e);
+	int r = fill_region(s, e, region);
 
-	move->to = (struct extent){shard, 0, region->offset, region->size};
+	e->to = run.extent = (struct extent){shard, 0, region->offset, region->size};
 	if (r == 0)
-		r = shape_elements(&t->shape, &elements);
-	if (r == 0)
-		r = stored_checksum(region->data->fd, &move->to, t->dtype, elements, false,
-				    &move->to.crc, s->err);
+		r = stored_checksum(region->data->fd, &run, &e->to.crc, s->err);
 	if (r < 0 && !s->err->text[0])
 		error_set(s->err, r, "%s", strerror(-r));
-	return saver_tensor_error(s, t, r);
+	return saver_entry_error(s, e, r);
 }
 
 /* It is copied there: from a shard that is merged, or a slice out of its variable. */
-static int move_copied(struct saver *s, const struct tensor *t, uint32_t shard)
+static int move_copied(struct saver *s, struct saver_entry *e, uint32_t shard)
 {
 	struct data_file *d = s->m->edits->data;
-	struct move *move = &s->moves[t - s->m->tensors];
+	struct extent from = saver_run(e).extent;
 	uint64_t offset;
-	int r = data_file_allocate(d, t->base.size, &offset);
+	int r = data_file_allocate(d, from.size, &offset);
 
 	if (r < 0)
-		return saver_tensor_error(s, t, error_set(s->err, r, "%s", strerror(-r)));
-	move->to = (struct extent){shard, t->base.crc, offset, t->base.size};
-	move->moved = true;
-	return saver_write_tensor(s, t, d->fd, &move->to);
+		return saver_entry_error(s, e, error_set(s->err, r, "%s", strerror(-r)));
+	e->to = (struct extent){shard, from.crc, offset, from.size};
+	e->moved = true;
+	return saver_write_entry(s, e, d->fd);
+}
+
+/* It goes into the new shard: it was edited, or lies in a shard that is merged into that. */
+static bool is_to_move(const struct saver_entry *e, uint32_t kept)
+{
+	return e->moved || (saver_has_run(e) && saver_run(e).extent.shard >= kept);
 }
 
 static int move_all(struct saver *s, uint32_t kept)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < s->m->n_ids; i++) {
-		const struct tensor *t = &s->m->tensors[i];
+	for (size_t i = 0; i < s->n; i++)
+		if (is_to_move(&s->entries[i], kept))
+			s->all += saver_size(s, &s->entries[i]);
+	for (size_t i = 0; i < s->n && r == 0; i++) {
+		struct saver_entry *e = &s->entries[s->order[i]];
 
-		if (s->moves[i].moved || (saver_has_extent(t) && t->base.shard >= kept))
-			s->all += saver_size(s, t);
-	}
-	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
-		const struct tensor *t = &s->m->tensors[s->order[i]];
-		bool edited = s->moves[s->order[i]].moved;
-
-		if (edited && !t->is_slice)
-			r = move_region(s, t, kept);
-		else if (edited || (saver_has_extent(t) && t->base.shard >= kept))
-			r = move_copied(s, t, kept);
-		if (s->moves[s->order[i]].moved)
-			saver_progress(s, saver_size(s, t));
+		if (!is_to_move(e, kept))
+			continue;
+		r = e->moved && !e->own ? move_region(s, e, kept) : move_copied(s, e, kept);
+		saver_progress(s, saver_size(s, e));
 	}
 	return r;
 }
@@ -171,22 +171,24 @@ static int compare_offsets(const void *a, const void *b)
 static int punch_gaps(struct saver *s, uint32_t shard)
 {
 	struct data_file *d = s->m->edits->data;
-	cleanup_free struct extent *kept = calloc(3 * s->m->n_ids + 1, sizeof(*kept));
+	cleanup_free struct extent *kept = calloc(s->n + 2 * s->m->n_tensors + 1, sizeof(*kept));
 	uint64_t end = DATA_HEADER;
+	const struct tensor *t;
 	size_t n = 0;
 
 	if (!kept)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->m->n_ids; i++) {
-		const struct region *overlay = content_overlay(s->m, &s->m->tensors[i]);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->entries[i].moved && s->entries[i].to.shard == shard)
+			kept[n++] = s->entries[i].to;
+	for (size_t i = 0; (t = model_next(s->m, &i));) {
+		const struct region *overlay = content_overlay(s->m, t);
 		struct extent draft;
 
-		if (s->moves[i].moved && s->moves[i].to.shard == shard)
-			kept[n++] = s->moves[i].to;
 		if (overlay && overlay->data == d)
 			kept[n++] =
 				(struct extent){.offset = overlay->offset, .size = overlay->size};
-		if (content_draft_in(s->m, &s->m->tensors[i], d, &draft))
+		if (content_draft_in(s->m, t, d, &draft))
 			kept[n++] = draft;
 	}
 	qsort(kept, n, sizeof(*kept), compare_offsets);
@@ -224,10 +226,12 @@ uint64_t saver_mark_edited(struct saver *s)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < s->m->n_ids; i++) {
-		s->moves[i].moved = saver_is_edited(s, &s->m->tensors[i]);
-		if (s->moves[i].moved)
-			bytes += saver_size(s, &s->m->tensors[i]);
+	for (size_t i = 0; i < s->n; i++) {
+		struct saver_entry *e = &s->entries[i];
+
+		e->moved = saver_is_edited(s, e);
+		if (e->moved)
+			bytes += saver_size(s, e);
 	}
 	return bytes;
 }

@@ -42,24 +42,31 @@ static int rewrite(struct saver *s)
 	return r < 0 ? r : saver_stage_indexes(s, &shard);
 }
 
+static bool has_bytes(const struct model *m, const struct extent *e)
+{
+	const struct shard *shard = &m->shards[e->shard];
+
+	return shard->id.ino && e->offset <= shard->id.size &&
+	       e->size <= shard->id.size - e->offset;
+}
+
 /* All that a rewrite would copy is there; *ret is how much that is. */
-static bool is_complete(const struct model *m, uint64_t *ret)
+static bool is_complete(const struct saver *s, uint64_t *ret)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < m->n_ids; i++) {
-		const struct tensor *t = &m->tensors[i];
-		const struct shard *shard;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct saver_entry *e = &s->entries[i];
+		struct extent from;
 
-		if (t->damage)
+		if (e->tensor && e->tensor->damage)
 			return false;
-		if (t->slices)
+		if (!saver_has_run(e))
 			continue;
-		shard = &m->shards[t->base.shard];
-		if (!shard->id.ino || t->base.offset > shard->id.size ||
-		    t->base.size > shard->id.size - t->base.offset)
+		from = saver_run(e).extent;
+		if (!has_bytes(s->m, &from))
 			return false;
-		bytes += t->base.size;
+		bytes += from.size;
 	}
 	*ret = bytes;
 	return true;
@@ -74,7 +81,7 @@ static int write_fresh(struct saver *s)
 	uint64_t bytes;
 	int r;
 
-	if (!is_complete(s->m, &bytes))
+	if (!is_complete(s, &bytes))
 		return error_set(s->err, -EIO,
 				 "%s: parts are missing or damaged ('weightctl check' lists them): "
 				 "it cannot be written elsewhere",
@@ -111,10 +118,13 @@ static bool is_mostly_dead(struct saver *s)
 	for (uint32_t i = 0; i < own; i++)
 		size += s->m->shards[i].id.size;
 	saver_mark_edited(s);
-	for (size_t i = 0; i < s->m->n_ids; i++)
-		if (saver_has_extent(&s->m->tensors[i]) && s->m->tensors[i].base.shard < own &&
-		    !s->moves[i].moved)
-			live += s->m->tensors[i].base.size;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct saver_entry *e = &s->entries[i];
+		struct extent from = saver_run(e).extent;
+
+		if (saver_has_run(e) && from.shard < own && !e->moved)
+			live += from.size;
+	}
 	return live < size / 2;
 }
 
@@ -123,7 +133,7 @@ static bool wants_rewrite(struct saver *s)
 {
 	uint64_t bytes;
 
-	if (!is_complete(s->m, &bytes))
+	if (!is_complete(s, &bytes))
 		return false;
 	if (bytes <= rewrite_max)
 		return true;
@@ -134,7 +144,7 @@ static int save(struct saver *s)
 {
 	uint64_t bytes;
 
-	if (s->stage->options->compact && !is_complete(s->m, &bytes))
+	if (s->stage->options->compact && !is_complete(s, &bytes))
 		return error_set(s->err, -EIO,
 				 "%s: parts are missing or damaged ('weightctl check' "
 				 "lists them): it cannot be compacted",
@@ -145,37 +155,55 @@ static int save(struct saver *s)
 	return wants_rewrite(s) ? rewrite(s) : saver_append(s);
 }
 
-static int compare_places(const void *a, const void *b, void *tensors)
+static int compare_places(const void *a, const void *b, void *entries)
 {
-	const struct tensor *all = tensors;
-	const struct tensor *x = &all[*(const uint32_t *)a], *y = &all[*(const uint32_t *)b];
+	const struct saver_entry *all = entries;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	struct extent x = saver_run(&all[i]).extent, y = saver_run(&all[k]).extent;
 
-	if (x->base.shard != y->base.shard)
-		return x->base.shard < y->base.shard ? -1 : 1;
-	if (x->base.offset != y->base.offset)
-		return x->base.offset < y->base.offset ? -1 : 1;
+	if (x.shard != y.shard)
+		return x.shard < y.shard ? -1 : 1;
+	if (x.offset != y.offset)
+		return x.offset < y.offset ? -1 : 1;
 	/* What has no bytes lies before what begins at the same place. */
-	if (!x->base.size != !y->base.size)
-		return !x->base.size ? -1 : 1;
-	return x < y ? -1 : 1;
+	if (!x.size != !y.size)
+		return !x.size ? -1 : 1;
+	return i < k ? -1 : 1;
+}
+
+static int list_entries(struct saver *s)
+{
+	const struct bundle_own *own = s->m->own;
+
+	s->n = s->m->n_ids + own->n;
+	s->entries = calloc(s->n + 1, sizeof(*s->entries));
+	s->order = calloc(s->n + 1, sizeof(*s->order));
+	if (!s->entries || !s->order)
+		return -ENOMEM;
+	for (tensor_id id = 0; id < s->m->n_ids; id++)
+		s->entries[id].tensor = model_tensor(s->m, id);
+	for (size_t i = 0; i < own->n; i++) {
+		struct saver_entry *e = &s->entries[s->m->n_ids + i];
+
+		e->own = &own->entries[i];
+		if (e->own->whole.n)
+			e->tensor = model_find_base(s->m, e->own->whole);
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		s->order[i] = i;
+	qsort_r(s->order, s->n, sizeof(*s->order), compare_places, s->entries);
+	return 0;
 }
 
 static int with_saver(struct saver *s, int (*run)(struct saver *s))
 {
-	struct model *m = s->m;
-	int r = -ENOMEM;
+	int r = list_entries(s);
 
-	s->moves = calloc(m->n_ids + 1, sizeof(*s->moves));
-	s->order = calloc(m->n_ids + 1, sizeof(*s->order));
 	s->part = malloc(SAVER_PART);
-	if (s->moves && s->order && s->part) {
-		for (uint32_t i = 0; i < m->n_ids; i++)
-			s->order[i] = i;
-		qsort_r(s->order, m->n_ids, sizeof(*s->order), compare_places, m->tensors);
-		r = run(s);
-	}
+	if (r == 0)
+		r = s->part ? run(s) : -ENOMEM;
 	close_pointer(&s->fd);
-	free(s->moves);
+	free(s->entries);
 	free(s->order);
 	free(s->part);
 	return r;

@@ -9,17 +9,25 @@
 
 enum { PART = SAVER_PART };
 
-bool saver_has_extent(const struct tensor *t)
+bool saver_has_run(const struct saver_entry *e)
 {
-	return !t->slices && !t->damage;
+	return e->own || e->tensor->storage.type == STORED_EXTENT;
 }
 
-int saver_tensor_error(struct saver *s, const struct tensor *t, int r)
+struct stored_run saver_run(const struct saver_entry *e)
 {
-	if (r < 0 && t->is_slice)
-		return error_prefix(s->err, r, "slice %u of '%s'", t->part,
-				    quote(s->m->tensors[t->whole].key));
-	return r < 0 ? error_prefix(s->err, r, "'%s'", quote(t->key)) : 0;
+	if (e->own)
+		return e->own->run;
+	return saver_has_run(e) ? tensor_run(e->tensor, 0) : (struct stored_run){0};
+}
+
+int saver_entry_error(struct saver *s, const struct saver_entry *e, int r)
+{
+	if (r < 0 && e->own && e->own->whole.n)
+		return error_prefix(s->err, r, "slice %u of '%s'", e->own->slice,
+				    quote(e->own->whole));
+	return r < 0 ? error_prefix(s->err, r, "'%s'", quote(e->own ? e->own->key : e->tensor->key))
+		     : 0;
 }
 
 void saver_progress(struct saver *s, uint64_t bytes)
@@ -45,31 +53,28 @@ int saver_old_shard(struct saver *s, uint32_t shard)
 
 /* The stored bytes are what the index says. Whatever is copied is verified: damage is never
  * sealed with a fresh checksum. */
-int saver_verify_base(struct saver *s, const struct tensor *t)
+int saver_verify_base(struct saver *s, const struct saver_entry *e)
 {
-	uint64_t elements;
-	int fd = saver_old_shard(s, t->base.shard);
-	int r = fd < 0 ? fd : shape_elements(&t->shape, &elements);
+	struct stored_run run = saver_run(e);
+	int fd = saver_old_shard(s, run.extent.shard);
+	int r = fd < 0 ? fd : stored_verify(fd, &run, s->err);
 
-	if (r < 0)
-		return r;
-	r = stored_verify(fd, &t->base, t->dtype, elements, s->m->big_endian, s->err);
-	if (r != -EBADMSG && r != -EIO)
+	if (fd < 0 || (r != -EBADMSG && r != -EIO))
 		return r;
 	return error_add(s->err, -EIO,
 			 "; the save would have to copy these bytes: write all of it anew, as with "
 			 "cp, or drop the edits with 'weightctl discard'");
 }
 
-static int copy_base(struct saver *s, const struct tensor *t, int to, uint64_t offset)
+static int copy_base(struct saver *s, struct extent from, int to, uint64_t offset)
 {
-	int fd = saver_old_shard(s, t->base.shard), r = fd < 0 ? fd : 0;
+	int fd = saver_old_shard(s, from.shard), r = fd < 0 ? fd : 0;
 
-	for (uint64_t done = 0; done < t->base.size && r == 0;) {
-		uint64_t left = t->base.size - done;
+	for (uint64_t done = 0; done < from.size && r == 0;) {
+		uint64_t left = from.size - done;
 		size_t n = left < PART ? (size_t)left : PART;
 
-		r = read_at(fd, s->part, n, t->base.offset + done);
+		r = read_at(fd, s->part, n, from.offset + done);
 		if (r == 0)
 			r = write_at(to, s->part, n, offset + done);
 		done += n;
@@ -77,17 +82,15 @@ static int copy_base(struct saver *s, const struct tensor *t, int to, uint64_t o
 	return r;
 }
 
-/* The content whose edits are in this entry: its own, or that of the variable it is a slice of. */
-static struct content *content_of(const struct saver *s, const struct tensor *t)
+/* The edits of the variable that the entry is, or is a slice of; NULL: there are none. */
+static struct region *overlay_of(const struct saver *s, const struct saver_entry *e)
 {
-	return t->is_slice ? s->m->tensors[t->whole].content : t->content;
+	return e->tensor && saver_has_run(e) ? content_overlay(s->m, e->tensor) : NULL;
 }
 
-bool saver_is_edited(const struct saver *s, const struct tensor *t)
+bool saver_is_edited(const struct saver *s, const struct saver_entry *e)
 {
-	const struct tensor *whole = t->is_slice ? &s->m->tensors[t->whole] : t;
-
-	return saver_has_extent(t) && content_overlay(s->m, whole);
+	return overlay_of(s, e) != NULL;
 }
 
 /* ---- a fresh shard ---- */
@@ -128,16 +131,17 @@ static int put_whole(struct saver *s, struct content *c, uint64_t size, struct o
  * Writes one slice of an edited variable. Its runs may be short, so the whole is read in windows,
  * and what is in a window is collected.
  */
-static int put_slice(struct saver *s, struct content *c, const struct tensor *t, struct output *o)
+static int put_slice(struct saver *s, struct content *c, const struct own_entry *e,
+		     struct output *o)
 {
 	const struct tensor *whole = c->tensor;
-	uint64_t window = 0, window_n = 0, size = tensor_size(whole);
+	uint64_t window = 0, window_n = 0, size = tensor_size(whole), all = e->run.extent.size;
 	cleanup_buf struct buf collected = {0};
 	int r = 0;
 
-	for (uint64_t done = 0; done < t->base.size && r == 0;) {
-		struct slice_run run = slices_place(whole->slices, &whole->shape,
-						    dtype_size(whole->dtype), t->part, done);
+	for (uint64_t done = 0; done < all && r == 0;) {
+		struct slice_run run = slices_place(whole->storage.slices, &whole->shape,
+						    dtype_size(whole->dtype), e->slice, done);
 		uint64_t n;
 
 		if (run.offset < window || run.offset >= window + window_n) {
@@ -149,7 +153,7 @@ static int put_slice(struct saver *s, struct content *c, const struct tensor *t,
 		n = run.size < n ? run.size : n;
 		buf_add(&collected, span_of(s->part + (run.offset - window), (size_t)n));
 		done += n;
-		if (r == 0 && (collected.n >= PART || done == t->base.size)) {
+		if (r == 0 && (collected.n >= PART || done == all)) {
 			r = collected.failed ? -ENOMEM : put_bytes(o, buf_span(&collected));
 			buf_reset(&collected);
 		}
@@ -157,53 +161,51 @@ static int put_slice(struct saver *s, struct content *c, const struct tensor *t,
 	return r;
 }
 
-static int write_edited(struct saver *s, const struct tensor *t, int to, struct extent *at)
+static int write_edited(struct saver *s, struct saver_entry *e, int to)
 {
-	struct content *c = content_of(s, t);
-	struct output o = {to, at->offset, 0};
-	uint64_t elements;
-	int r = t->is_slice ? put_slice(s, c, t, &o) : put_whole(s, c, at->size, &o);
+	struct content *c = e->tensor->content;
+	struct output o = {to, e->to.offset, 0};
+	struct stored_run run = saver_run(e);
+	int r = e->own ? put_slice(s, c, e->own, &o) : put_whole(s, c, e->to.size, &o);
 
-	at->crc = crc32c_mask(o.crc);
-	if (r == 0 && t->dtype == DTYPE_STRING) /* its checksum is not just over these bytes */
-		r = shape_elements(&t->shape, &elements);
-	if (r == 0 && t->dtype == DTYPE_STRING)
-		r = stored_checksum(to, at, t->dtype, elements, false, &at->crc, s->err);
+	e->to.crc = crc32c_mask(o.crc);
+	run.extent = e->to;
+	if (r == 0 && run.dtype == DTYPE_STRING) /* its checksum is not just over these bytes */
+		r = stored_checksum(to, &run, &e->to.crc, s->err);
 	return r;
 }
 
-uint64_t saver_size(const struct saver *s, const struct tensor *t)
+uint64_t saver_size(const struct saver *s, const struct saver_entry *e)
 {
-	const struct region *overlay = t->is_slice ? NULL : content_overlay(s->m, t);
+	const struct region *overlay = e->own ? NULL : overlay_of(s, e);
 
-	return overlay ? overlay->size : t->base.size;
+	return overlay ? overlay->size : saver_run(e).extent.size;
 }
 
-int saver_write_tensor(struct saver *s, const struct tensor *t, int to, struct extent *at)
+int saver_write_entry(struct saver *s, struct saver_entry *e, int to)
 {
-	bool edited = saver_is_edited(s, t);
+	const struct region *overlay = overlay_of(s, e);
 	int r = 0;
 
-	if (!edited ||
-	    content_of(s, t)->overlay->present) /* the base shows, all of it or in part */
-		r = saver_verify_base(s, t);
+	if (!overlay || overlay->present) /* the base shows, all of it or in part */
+		r = saver_verify_base(s, e);
 	if (r == 0)
-		r = edited ? write_edited(s, t, to, at) : copy_base(s, t, to, at->offset);
+		r = overlay ? write_edited(s, e, to)
+			    : copy_base(s, saver_run(e).extent, to, e->to.offset);
 	if (r < 0 && !s->err->text[0])
 		error_set(s->err, r, "writing the new data file: %s", strerror(-r));
-	return saver_tensor_error(s, t, r);
+	return saver_entry_error(s, e, r);
 }
 
 /* What was written is read again and checked. */
-static int verify_new(struct saver *s, const struct tensor *t, int fd)
+static int verify_new(struct saver *s, const struct saver_entry *e, int fd)
 {
-	const struct move *move = &s->moves[t - s->m->tensors];
-	uint64_t elements;
-	int r = shape_elements(&t->shape, &elements);
+	struct stored_run run = saver_run(e);
+	int r;
 
-	if (r == 0)
-		r = stored_verify(fd, &move->to, t->dtype, elements, s->m->big_endian, s->err);
-	return saver_tensor_error(s, t, r == -EBADMSG ? -EIO : r);
+	run.extent = e->to;
+	r = stored_verify(fd, &run, s->err);
+	return saver_entry_error(s, e, r == -EBADMSG ? -EIO : r);
 }
 
 int saver_write_all(struct saver *s, int to)
@@ -211,29 +213,28 @@ int saver_write_all(struct saver *s, int to)
 	uint64_t end = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < s->m->n_ids; i++)
-		if (saver_has_extent(&s->m->tensors[i]))
-			s->all += 2 * saver_size(s, &s->m->tensors[i]);
+	for (size_t i = 0; i < s->n; i++)
+		if (saver_has_run(&s->entries[i]))
+			s->all += 2 * saver_size(s, &s->entries[i]);
 
-	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
-		const struct tensor *t = &s->m->tensors[s->order[i]];
-		struct move *move = &s->moves[s->order[i]];
+	for (size_t i = 0; i < s->n && r == 0; i++) {
+		struct saver_entry *e = &s->entries[s->order[i]];
 
-		if (!saver_has_extent(t))
+		if (!saver_has_run(e))
 			continue;
-		move->to = (struct extent){0, t->base.crc, end, saver_size(s, t)};
-		move->moved = true;
-		r = saver_write_tensor(s, t, to, &move->to);
-		end += move->to.size;
-		saver_progress(s, move->to.size);
+		e->to = (struct extent){0, saver_run(e).extent.crc, end, saver_size(s, e)};
+		e->moved = true;
+		r = saver_write_entry(s, e, to);
+		end += e->to.size;
+		saver_progress(s, e->to.size);
 	}
 	if (r == 0 && fsync(to) < 0)
 		r = error_errno(s->err, "writing the new data file");
-	for (size_t i = 0; i < s->m->n_ids && r == 0; i++) {
-		if (!s->moves[i].moved)
+	for (size_t i = 0; i < s->n && r == 0; i++) {
+		if (!s->entries[i].moved)
 			continue;
-		r = verify_new(s, &s->m->tensors[i], to);
-		saver_progress(s, s->moves[i].to.size);
+		r = verify_new(s, &s->entries[i], to);
+		saver_progress(s, s->entries[i].to.size);
 	}
 	return r;
 }

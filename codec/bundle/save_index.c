@@ -86,22 +86,37 @@ static int remove_count(struct saver *s, uint32_t count)
 
 /* ---- the index ---- */
 
+static int compare_own(const void *key, const void *own)
+{
+	return span_compare(*(const struct span *)key, ((const struct own_entry *)own)->key);
+}
+
+/* The entry of that key, or NULL: one that makes no sense, and stays as it is. */
+static const struct saver_entry *find_entry(const struct saver *s, struct span key)
+{
+	const struct bundle_own *own = s->m->own;
+	const struct own_entry *e =
+		own->n ? bsearch(&key, own->entries, own->n, sizeof(*e), compare_own) : NULL;
+	const struct tensor *t = e ? NULL : model_find_base(s->m, key);
+
+	if (e)
+		return &s->entries[s->m->n_ids + (size_t)(e - own->entries)];
+	return t ? &s->entries[t->id] : NULL;
+}
+
 static int add_entry(struct saver *s, struct sstable_writer *w, uint32_t count, struct span key,
 		     struct span value)
 {
-	const struct tensor *t = key.n ? model_find(s->m, key) : NULL;
+	const struct saver_entry *e = key.n ? find_entry(s, key) : NULL;
 	cleanup_buf struct buf changed = {0};
-	int r = 0;
+	int r;
 
-	if (!key.n) {
+	if (!key.n)
 		r = bundle_encode_header(value, count, &changed);
-	} else if (!t) {
-		r = -ESTALE;
-	} else if (s->moves[t - s->m->tensors].moved) {
-		r = bundle_move_entry(value, &s->moves[t - s->m->tensors].to, &changed);
-	} else {
+	else if (e && e->moved)
+		r = bundle_move_entry(value, &e->to, &changed);
+	else
 		return sstable_add(w, key, value);
-	}
 	return r < 0 ? r : sstable_add(w, key, buf_span(&changed));
 }
 

@@ -1,24 +1,28 @@
-/* What a commit of a bundle is made of, for save_bundle.c and save_index.c. */
+/* What a commit of a bundle is made of, for save_*.c. */
 #ifndef CODEC_BUNDLE_SAVE_STATE_H
 #define CODEC_BUNDLE_SAVE_STATE_H
 
+#include "codec/bundle/own.h"
 #include "codec/save/stage.h"
 
 enum { SAVER_PART = 1 << 20 }; /* bytes that are copied at once */
 
-/* Where a tensor of the model lies after the commit. */
-struct move {
+/* An entry of the index, and where its bytes lie after the commit. */
+struct saver_entry {
+	const struct tensor *tensor; /* the variable that it is, or is a slice of; or NULL */
+	const struct own_entry *own; /* NULL: it is the whole variable */
 	bool moved;
-	struct extent to;
+	struct extent to; /* if it was moved */
 };
 
 struct saver {
 	struct model *m;
 	struct stage *stage;
-	struct move *moves; /* by tensor */
-	uint32_t *order;    /* tensors by shard and offset */
-	uint32_t count;	    /* of the new shards' names */
-	uint32_t usual;	    /* 1: the shard ends under the name of that count; 0: as it is */
+	struct saver_entry *entries; /* tensors by their ids, then the bundle's own */
+	uint32_t *order;	     /* of the entries: by shard and offset */
+	size_t n;		     /* of both */
+	uint32_t count;		     /* of the new shards' names */
+	uint32_t usual; /* 1: the shard ends under the name of that count; 0: as it is */
 	uint8_t *part;
 	int fd;					  /* of the shard that was opened last */
 	uint32_t shard;				  /* which one that is */
@@ -49,26 +53,26 @@ int saver_write_index(struct saver *s, uint32_t count, struct staged *ret);
 
 /* ---- save_data.c ---- */
 
-/* True if the tensor is stored as one run of bytes. */
-bool saver_has_extent(const struct tensor *t);
-/* True if the entry's bytes were edited: the tensor's own, or those of the variable it is a slice
- * of. */
-bool saver_is_edited(const struct saver *s, const struct tensor *t);
-/* The bytes that it takes in a data file now. */
-uint64_t saver_size(const struct saver *s, const struct tensor *t);
+/* True if the entry is one run of bytes, and makes sense. */
+bool saver_has_run(const struct saver_entry *e);
+struct stored_run saver_run(const struct saver_entry *e);
+/* True if its bytes were edited, by an edit of the variable. */
+bool saver_is_edited(const struct saver *s, const struct saver_entry *e);
+/* The bytes that it will take in a data file. */
+uint64_t saver_size(const struct saver *s, const struct saver_entry *e);
 /* A descriptor of an old shard, which stays open until another one is asked for. */
 int saver_old_shard(struct saver *s, uint32_t shard);
 /*
  * The stored bytes are what the index says. Whatever is copied is verified: damage is never
  * sealed with a fresh checksum. -EIO.
  */
-int saver_verify_base(struct saver *s, const struct tensor *t);
-/* Writes a tensor as it is now at at->offset; at->crc follows. */
-int saver_write_tensor(struct saver *s, const struct tensor *t, int to, struct extent *at);
-/* Writes all tensors one behind the other, syncs, reads them again and checks them. */
+int saver_verify_base(struct saver *s, const struct saver_entry *e);
+/* Writes the bytes of an entry as they are now to e->to.offset; e->to.crc follows. */
+int saver_write_entry(struct saver *s, struct saver_entry *e, int to);
+/* Writes all entries one behind the other, syncs, reads them again and checks them. */
 int saver_write_all(struct saver *s, int to);
-/* Puts the tensor's key before the error, if r is one. */
-int saver_tensor_error(struct saver *s, const struct tensor *t, int r);
+/* Puts the key of the entry before the error, if r is one. */
+int saver_entry_error(struct saver *s, const struct saver_entry *e, int r);
 /* So many bytes more are done. */
 void saver_progress(struct saver *s, uint64_t bytes);
 
@@ -76,7 +80,7 @@ void saver_progress(struct saver *s, uint64_t bytes);
 
 /* True if a shard is one of ours: appended by an earlier commit, or empty. */
 bool saver_is_appended(struct saver *s, uint32_t shard);
-/* Marks the edited tensors as moved; the bytes of them. */
+/* Marks the edited entries as moved; the bytes of them. */
 uint64_t saver_mark_edited(struct saver *s);
 /* Stages data.N as one shard more. */
 int saver_append(struct saver *s);

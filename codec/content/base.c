@@ -4,15 +4,14 @@
 #include "codec/model/format.h"
 #include "codec/tensor/slices.h"
 
-static struct shard *shard_of(const struct content *c, const struct tensor *t)
+static struct shard *shard_of(const struct content *c, const struct extent *e)
 {
-	return &c->model->shards[t->base.shard];
+	return &c->model->shards[e->shard];
 }
 
-static int check_extent(struct content *c, const struct tensor *stored, struct error *err)
+static int check_extent(struct content *c, const struct extent *e, struct error *err)
 {
-	struct shard *s = shard_of(c, stored);
-	const struct extent *e = &stored->base;
+	struct shard *s = shard_of(c, e);
 	const uint8_t *map;
 	int r = shard_map(s, c->model->place.rootfd, &map, err);
 
@@ -29,23 +28,24 @@ static int check_extent(struct content *c, const struct tensor *stored, struct e
 
 int base_check(struct content *c, struct error *err)
 {
-	const struct slices *slices = c->tensor->slices;
+	const struct storage *storage = &c->tensor->storage;
 	int r = 0;
 
-	if (c->tensor->damage)
-		return error_set(err, -EIO, "%s", c->tensor->damage);
-	if (!slices)
-		return check_extent(c, c->tensor, err);
-	for (size_t i = 0; i < slices->n && r == 0; i++)
-		r = check_extent(c, &c->model->tensors[slices->slice[i].tensor], err);
-	return r;
+	switch (storage->type) {
+	case STORED_EXTENT: return check_extent(c, &storage->extent, err);
+	case STORED_SLICES:
+		for (size_t i = 0; i < storage->slices->n && r == 0; i++)
+			r = check_extent(c, &storage->slices->slice[i].extent, err);
+		return r;
+	default: return error_set(err, -EIO, "%s", c->tensor->damage);
+	}
 }
 
 /* ---- what the format decodes ---- */
 
 bool base_decodes(const struct content *c)
 {
-	return c->model->format && c->model->format->decode;
+	return c->tensor->storage.type == STORED_DECODED;
 }
 
 int base_decode(struct content *c, struct error *err)
@@ -71,7 +71,7 @@ int base_decode(struct content *c, struct error *err)
 /* The bytes to be swapped in each element of a big-endian bundle; 0: they are as we want them. */
 static uint32_t swap_width(const struct content *c)
 {
-	uint32_t width = c->model->big_endian ? dtype_swap_size(c->tensor->dtype) : 0;
+	uint32_t width = c->tensor->storage.big_endian ? dtype_swap_size(c->tensor->dtype) : 0;
 
 	return width > 1 ? width : 0;
 }
@@ -79,18 +79,20 @@ static uint32_t swap_width(const struct content *c)
 static int mapped_run(struct content *c, uint64_t at, uint64_t n, struct iovec *ret)
 {
 	const struct tensor *t = c->tensor;
+	const struct slices *slices = t->storage.slices;
+	const struct extent *e = &t->storage.extent;
 	struct slice_run run = {.offset = at, .size = n};
 	int r;
 
-	if (t->slices) {
-		run = slices_find(t->slices, &t->shape, dtype_size(t->dtype), at, 0);
-		t = &c->model->tensors[t->slices->slice[run.slice].tensor];
+	if (t->storage.type == STORED_SLICES) {
+		run = slices_find(slices, &t->shape, dtype_size(t->dtype), at, 0);
+		e = &slices->slice[run.slice].extent;
 	}
 	/* A commit since the file was opened has put another shard here. */
-	r = check_extent(c, t, NULL);
+	r = check_extent(c, e, NULL);
 	if (r < 0)
 		return r;
-	ret->iov_base = (void *)(uintptr_t)(shard_of(c, t)->map + t->base.offset + run.offset);
+	ret->iov_base = (void *)(uintptr_t)(shard_of(c, e)->map + e->offset + run.offset);
 	ret->iov_len = (size_t)(run.size < n ? run.size : n);
 	return 0;
 }
@@ -108,21 +110,19 @@ int base_run(struct content *c, uint64_t at, uint64_t n, struct iovec *ret)
 static int copy_extent(struct content *c, uint64_t at, uint64_t n, bool keep_fd, uint8_t *to,
 		       struct error *err)
 {
-	const struct tensor *t = c->tensor;
+	const struct extent *e = &c->tensor->storage.extent;
 	cleanup_fd int opened = -1;
 	int fd = c->base_fd, r;
 
 	if (fd < 0) {
-		fd = opened = shard_open(shard_of(c, t), c->model->place.rootfd, err);
+		fd = opened = shard_open(shard_of(c, e), c->model->place.rootfd, err);
 		if (fd < 0)
 			return fd;
 	}
 	if (keep_fd && opened >= 0)
 		c->base_fd = steal_fd(&opened);
-	r = read_at(fd, to, (size_t)n, t->base.offset + at);
-	if (r < 0)
-		return error_set(err, -EIO, "%s: %s", shard_of(c, t)->name, strerror(-r));
-	return 0;
+	r = read_at(fd, to, (size_t)n, e->offset + at);
+	return r < 0 ? error_set(err, -EIO, "%s: %s", shard_of(c, e)->name, strerror(-r)) : 0;
 }
 
 /* What a read needs of one slice: a run of its own bytes, for rows follow rows in both. */
@@ -131,10 +131,10 @@ struct band {
 	uint8_t *bytes;
 };
 
-static int read_band(struct content *c, size_t slice, struct band *band, struct error *err)
+static int read_band(struct content *c, const struct extent *e, struct band *band,
+		     struct error *err)
 {
-	const struct tensor *t = &c->model->tensors[c->tensor->slices->slice[slice].tensor];
-	cleanup_fd int fd = shard_open(shard_of(c, t), c->model->place.rootfd, err);
+	cleanup_fd int fd = shard_open(shard_of(c, e), c->model->place.rootfd, err);
 	int r;
 
 	if (fd < 0)
@@ -142,8 +142,8 @@ static int read_band(struct content *c, size_t slice, struct band *band, struct 
 	band->bytes = malloc(band->end - band->from);
 	if (!band->bytes)
 		return -ENOMEM;
-	r = read_at(fd, band->bytes, band->end - band->from, t->base.offset + band->from);
-	return r < 0 ? error_set(err, -EIO, "%s: %s", shard_of(c, t)->name, strerror(-r)) : 0;
+	r = read_at(fd, band->bytes, band->end - band->from, e->offset + band->from);
+	return r < 0 ? error_set(err, -EIO, "%s: %s", shard_of(c, e)->name, strerror(-r)) : 0;
 }
 
 /* Goes through the runs of [at, at + n): notes what is needed, or, with to, copies it there. */
@@ -154,7 +154,7 @@ static void walk_bands(const struct tensor *t, struct band *bands, uint64_t at, 
 
 	while (n) {
 		struct slice_run run =
-			slices_find(t->slices, &t->shape, dtype_size(t->dtype), at, hint);
+			slices_find(t->storage.slices, &t->shape, dtype_size(t->dtype), at, hint);
 		struct band *b = &bands[run.slice];
 		uint64_t size = run.size < n ? run.size : n;
 
@@ -174,19 +174,19 @@ static void walk_bands(const struct tensor *t, struct band *bands, uint64_t at, 
 /* The base of a partitioned variable: each slice is read once, then the runs are put in place. */
 static int copy_slices(struct content *c, uint64_t at, uint64_t n, uint8_t *to, struct error *err)
 {
-	const struct tensor *t = c->tensor;
-	cleanup_free struct band *bands = calloc(t->slices->n, sizeof(*bands));
+	const struct slices *slices = c->tensor->storage.slices;
+	cleanup_free struct band *bands = calloc(slices->n, sizeof(*bands));
 	int r = 0;
 
 	if (!bands)
 		return -ENOMEM;
-	walk_bands(t, bands, at, n, NULL);
-	for (size_t i = 0; i < t->slices->n && r == 0; i++)
+	walk_bands(c->tensor, bands, at, n, NULL);
+	for (size_t i = 0; i < slices->n && r == 0; i++)
 		if (bands[i].end)
-			r = read_band(c, i, &bands[i], err);
+			r = read_band(c, &slices->slice[i].extent, &bands[i], err);
 	if (r == 0)
-		walk_bands(t, bands, at, n, to);
-	for (size_t i = 0; i < t->slices->n; i++)
+		walk_bands(c->tensor, bands, at, n, to);
+	for (size_t i = 0; i < slices->n; i++)
 		free(bands[i].bytes);
 	return r;
 }
@@ -194,8 +194,8 @@ static int copy_slices(struct content *c, uint64_t at, uint64_t n, uint8_t *to, 
 static int copy_stored(struct content *c, uint64_t at, uint64_t n, bool keep_fd, uint8_t *to,
 		       struct error *err)
 {
-	return c->tensor->slices ? copy_slices(c, at, n, to, err)
-				 : copy_extent(c, at, n, keep_fd, to, err);
+	return c->tensor->storage.type == STORED_SLICES ? copy_slices(c, at, n, to, err)
+							: copy_extent(c, at, n, keep_fd, to, err);
 }
 
 /* Copies whole elements, which are then swapped, to a place of their own. */

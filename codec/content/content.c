@@ -88,8 +88,8 @@ static int check_editable(const struct model *m, const struct tensor *t, struct 
 
 static int not_editable(const struct tensor *t, struct error *err)
 {
-	return error_set(err, -EPERM, "a %s of dtype %s cannot be edited",
-			 t->slices ? "partitioned variable" : "tensor", dtype_name(t->dtype).text);
+	return error_set(err, -EPERM, "a tensor of dtype %s cannot be edited",
+			 dtype_name(t->dtype).text);
 }
 
 int content_editable(const struct model *m, const struct tensor *t, struct error *err)
@@ -103,7 +103,7 @@ int content_replaceable(const struct model *m, const struct tensor *t, struct er
 {
 	int r = check_editable(m, t, err);
 
-	return r < 0 || (t->dtype == DTYPE_STRING && !t->slices) ? r : not_editable(t, err);
+	return r < 0 || (t->dtype == DTYPE_STRING) ? r : not_editable(t, err);
 }
 
 static int look_at_base(struct content *c, struct error *err)

@@ -15,17 +15,20 @@ enum { TEXT_RATIO = 32 }; /* characters of text to a stored byte */
 
 static int read_base(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
 {
-	cleanup_fd int fd = shard_open(&m->shards[t->base.shard], m->place.rootfd, err);
-	uint64_t elements;
+	struct stored_run run = tensor_run(t, 0);
+	cleanup_fd int fd = -1;
 	uint8_t *p;
-	int r = fd < 0 ? fd : shape_elements(&t->shape, &elements);
+	int r;
 
-	if (r == 0)
-		r = stored_verify(fd, &t->base, t->dtype, elements, m->big_endian, err);
+	if (run.extent.size > strings_max)
+		return error_set(err, -ENOTSUP, "%llu bytes of strings are too many to show",
+				 (unsigned long long)run.extent.size);
+	fd = shard_open(&m->shards[run.extent.shard], m->place.rootfd, err);
+	r = fd < 0 ? fd : stored_verify(fd, &run, err);
 	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	p = buf_extend(ret, (size_t)t->base.size);
-	return p ? read_at(fd, p, ret->n, t->base.offset) : -ENOMEM;
+	p = buf_extend(ret, (size_t)run.extent.size);
+	return p ? read_at(fd, p, ret->n, run.extent.offset) : -ENOMEM;
 }
 
 int string_read(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
@@ -36,11 +39,8 @@ int string_read(struct model *m, const struct tensor *t, struct buf *ret, struct
 		return r < 0 ? r : 0;
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
-	if (m->format && m->format->decode)
+	if (t->storage.type == STORED_DECODED)
 		return m->format->decode(m, t, ret, err);
-	if (t->slices || t->base.size > strings_max)
-		return error_set(err, -ENOTSUP, "%llu bytes of strings are too many to show",
-				 (unsigned long long)t->base.size);
 	return read_base(m, t, ret, err);
 }
 

@@ -6,17 +6,19 @@
 #include "codec/tensor/stored.h"
 
 /*
- * Verifies the stored bytes of one entry, which is no partitioned variable (its slices are
- * entries of their own). watch (codec/tensor/stored.h): NULL, or for a dtype of fixed size. -EIO:
- * unreadable, or not what the index says; err has the shard and the offset. -ESTALE: the shard is
- * another one since the load.
+ * Verifies a run of stored bytes. watch (codec/tensor/stored.h): NULL, or for a dtype of fixed
+ * size. -EIO: unreadable, or not what the index says; err has the shard and the offset. -ESTALE:
+ * the shard is another one since the load. The caller has locked the layout for reading.
  */
-int verify_entry(struct model *m, const struct tensor *t, const struct stored_watch *watch,
-		 struct error *err);
+int verify_run(struct model *m, const struct stored_run *run, const struct stored_watch *watch,
+	       struct error *err);
 /*
- * Verifies a tensor with all of its slices; err says which of them is damaged. The caller has
- * locked the layout for reading.
+ * Verifies run i of a tensor (tensor_run()), if there is a checksum for it. Errors of verify_run();
+ * err says which slice it is.
  */
+int verify_part(struct model *m, const struct tensor *t, size_t i, const struct stored_watch *watch,
+		struct error *err);
+/* Verifies all runs of a tensor. Errors of verify_part(), and -EIO for one that is damaged. */
 int verify_tensor(struct model *m, const struct tensor *t, struct error *err);
 
 #endif

@@ -5,12 +5,9 @@
  */
 #include "codec/graph/layers.h"
 
-#include "codec/bundle/bundle.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
 #include "codec/graph/layers_state.h"
-#include "codec/tensor/stored.h"
-#include "codec/content/string_text.h"
 
 enum { DEPTH_MAX = 64, STEPS_PER_EDGE = 16, WEIGHTS_PER_TENSOR = 8, FLOOR = 1 << 20 };
 enum { NO_NODE = UINT32_MAX };
@@ -122,7 +119,7 @@ static int add_weight(struct finder *f, const struct found_weight *like, uint32_
 	const struct tensor *t = model_find(f->m, node_at(f, node)->key);
 	struct found_weight *grown;
 
-	if (!t || t->hidden)
+	if (!t)
 		return 0;
 	f->tangled |= f->n_weights >= FLOOR + WEIGHTS_PER_TENSOR * f->m->n_tensors;
 	if (f->tangled)
@@ -365,23 +362,16 @@ static int find_layers(struct finder *f)
 /* The bytes of the object graph, and the graph in them. */
 static int read_graph(struct finder *f, struct buf *stored)
 {
-	struct tensor *t = model_find(f->m, span_str(BUNDLE_GRAPH_KEY));
-	struct strings elements;
+	const struct format *format = f->m->format;
 	struct span message;
 	int r;
 
-	if (!t || !f->m->object_based)
+	if (!format->graph || !f->m->object_based)
 		return 0;
 	pthread_rwlock_rdlock(&f->m->layout);
-	r = string_read(f->m, t, stored, f->err);
+	r = format->graph(f->m, stored, &message, f->err);
 	pthread_rwlock_unlock(&f->m->layout);
-	if (r == 0)
-		r = strings_open(&elements, buf_span(stored), 1, f->err);
-	if (r == 0 && !strings_next(&elements, &message))
-		r = error_set(f->err, -EBADMSG, "the object graph is not there");
-	if (r == 0)
-		r = object_graph_read(message, &f->graph, f->err);
-	return r;
+	return r < 0 ? r : object_graph_read(message, &f->graph, f->err);
 }
 
 static int find_all(struct finder *f)

@@ -2,6 +2,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "codec/graph/object_graph.h"
 #include "codec/model/format.h"
 #include "codec/base/json.h"
 
@@ -151,7 +152,7 @@ static void add_all(struct printer *p, const struct model *m)
 	add(p, "shards", number_item(m->n_shards));
 	if (m->bundle_producer)
 		add(p, "bundle_producer", number_item((uint64_t)m->bundle_producer));
-	add(p, "byte_order", cJSON_CreateString(m->big_endian ? "big" : "little"));
+	add(p, "byte_order", cJSON_CreateString(m->byte_order ? m->byte_order : "little"));
 	add(p, "object_based", cJSON_CreateBool(m->object_based));
 	if (m->read_only)
 		add_known(p, "read_only", span_str(m->why_read_only));
@@ -174,4 +175,15 @@ int model_json(const struct model *m, struct buf *out)
 	buf_add_u8(out, '\n');
 	cJSON_free(text);
 	return buf_error(out);
+}
+
+int model_graph_json(struct model *m, struct buf *out, struct error *err)
+{
+	cleanup_buf struct buf stored = {0};
+	struct span message;
+	int r = m->format->graph(m, &stored, &message, err);
+
+	if (r == 0)
+		r = object_graph_print(message, out, err);
+	return r == -EBADMSG ? -EIO : r;
 }

@@ -10,12 +10,10 @@ struct model;
 
 /* What a document says; how it is shown is the affair of floor 3. */
 enum document_type {
-	DOCUMENT_SIGNATURE, /* text: a SignatureDef, as its bytes stand in saved_model.pb */
-	DOCUMENT_CONFIG,    /* text: JSON, as model_from_json() takes it */
-	DOCUMENT_TRAINING,  /* text: JSON, what model.compile() was given */
-	/* text: none; bundle_print_graph() renders what lies in the bundle (codec/model/format.h)
-	 */
-	DOCUMENT_OBJECT_GRAPH,
+	DOCUMENT_SIGNATURE,    /* text: a SignatureDef, as its bytes stand in saved_model.pb */
+	DOCUMENT_CONFIG,       /* text: JSON, as model_from_json() takes it */
+	DOCUMENT_TRAINING,     /* text: JSON, what model.compile() was given */
+	DOCUMENT_OBJECT_GRAPH, /* text: none; model_graph_json() prints what lies on disk */
 	DOCUMENT_TYPES,
 };
 

@@ -11,8 +11,8 @@ struct stage;
 struct staged;
 
 /*
- * What decode_all() tells: a tensor that is stored and its bytes, or r and why it has none. t is
- * NULL where a file has a fault that belongs to none.
+ * What decode_all() tells of a run of values (a tensor, or a slice of one): its bytes, or r and why
+ * it has none. t is NULL where a file has a fault that belongs to no tensor.
  */
 typedef void decoded_visitor(void *context, const struct tensor *t, struct span bytes, int r,
 			     const struct error *why);
@@ -44,9 +44,22 @@ struct format {
 	 * and out is to be dropped. -ESTALE. NULL: the tensors are ranges of bytes.
 	 */
 	int (*decode)(struct model *m, const struct tensor *t, struct buf *out, struct error *err);
-	/* With decode: all tensors that are stored, hidden ones, and each file is read once.
-	 * -ENOMEM. */
+	/* With decode: all runs of values of sound tensors; each file is read once. -ENOMEM. */
 	int (*decode_all)(struct model *m, decoded_visitor *visit, void *context);
+	/*
+	 * Verifies what is stored beside the tensors, as an object graph is: says a sentence for
+	 * each fault. NULL: there is nothing.
+	 */
+	void (*verify)(struct model *m, void (*fault)(void *context, const char *sentence),
+		       void *context);
+	/*
+	 * The object graph as it lies on disk now, a serialized TrackableObjectGraph: *ret is a
+	 * part of stored. The model's layout is locked. -ENOENT: there is none. -EIO: damaged.
+	 * -ESTALE, -EFBIG, -ENOMEM. NULL: the format has none.
+	 */
+	int (*graph)(struct model *m, struct buf *stored, struct span *ret, struct error *err);
+	/* Frees m->own, where that is not NULL. */
+	void (*release)(void *own);
 };
 
 extern const struct format format_bundle, format_saved_model, format_v1;
@@ -61,11 +74,6 @@ int bundle_save(struct model *m, struct stage *stage, struct error *err);
 /* Stages all of it, as edited, as one shard and its index, for another place. */
 int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
 		       struct staged *ret_index, struct error *err);
-/*
- * Adds the object graph to out as JSON (codec/graph/object_graph.h), as it lies in the bundle now;
- * the model has a DOCUMENT_OBJECT_GRAPH. -EIO: damaged. -ESTALE, -ENOMEM.
- */
-int bundle_print_graph(struct model *m, struct buf *out, struct error *err);
 struct keras_node;
 
 /*

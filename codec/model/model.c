@@ -31,8 +31,8 @@ struct model *model_new(void)
 
 static bool is_open(const struct model *m)
 {
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (m->tensors[i].content)
+	for (tensor_id id = 0; id < m->n_ids; id++)
+		if (model_tensor(m, id)->content)
 			return true;
 	return false;
 }
@@ -48,7 +48,11 @@ struct model *model_free(struct model *m)
 		free(m->base[i].name);
 	free(m->base);
 	free(m->shards);
-	free(m->tensors);
+	for (int i = 0; i < TENSOR_BLOCKS; i++)
+		free(m->blocks[i]);
+	free(m->by_key);
+	if (m->own)
+		m->format->release(m->own);
 	free(m->documents);
 	free(m->metagraphs);
 	free(m->prefix);
@@ -65,37 +69,89 @@ struct model *model_free(struct model *m)
 	return NULL;
 }
 
-struct tensor *model_add_tensor(struct model *m, const struct tensor *like)
-{
-	struct tensor *grown = realloc(m->tensors, (m->n_ids + 1) * sizeof(*grown));
+/* ---- tensors ---- */
 
-	if (!grown)
-		return NULL;
-	m->tensors = grown;
-	grown[m->n_ids] = *like;
-	grown[m->n_ids].id = (tensor_id)m->n_ids;
-	m->n_tensors += !like->hidden;
-	return &grown[m->n_ids++];
-}
-
-struct tensor *model_next(const struct model *m, size_t *i)
+/* Where the key stands in the index, or would stand. */
+static size_t place_of_key(const struct model *m, struct span key)
 {
-	while (*i < m->n_ids && m->tensors[*i].hidden)
-		++*i;
-	return *i < m->n_ids ? &m->tensors[(*i)++] : NULL;
-}
+	size_t low = 0, high = m->n_tensors;
 
-static int compare_key(const void *key, const void *tensor)
-{
-	return span_compare(*(const struct span *)key, ((const struct tensor *)tensor)->key);
+	/* Most formats add tensors in the order of their keys. */
+	if (high && span_compare(model_tensor(m, m->by_key[high - 1])->key, key) < 0)
+		return high;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (span_compare(model_tensor(m, m->by_key[middle])->key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 struct tensor *model_find(const struct model *m, struct span key)
 {
-	if (!m->n_ids)
-		return NULL;
-	return bsearch(&key, m->tensors, m->n_ids, sizeof(*m->tensors), compare_key);
+	size_t place = place_of_key(m, key);
+	struct tensor *t = model_next(m, &place);
+
+	return t && span_equal(t->key, key) ? t : NULL;
 }
+
+struct tensor *model_find_base(const struct model *m, struct span base_key)
+{
+	struct tensor *t = model_find(m, base_key);
+
+	if (t && span_equal(t->base_key, base_key))
+		return t;
+	for (size_t i = 0; (t = model_next(m, &i));) /* it was renamed, or is not there */
+		if (span_equal(t->base_key, base_key))
+			return t;
+	return NULL;
+}
+
+/* The block of the next id is there. */
+static int make_room(struct model *m)
+{
+	uint32_t block = 31 - (uint32_t)__builtin_clz((uint32_t)m->n_ids / TENSORS_FIRST + 1);
+
+	if (block >= TENSOR_BLOCKS)
+		return -ENOMEM;
+	if (!m->blocks[block])
+		m->blocks[block] =
+			calloc((size_t)TENSORS_FIRST << block, sizeof(*m->blocks[block]));
+	return m->blocks[block] ? 0 : -ENOMEM;
+}
+
+int model_add_tensor(struct model *m, const struct tensor *like, tensor_id *ret)
+{
+	tensor_id *by_key =
+		vector_grow(m->by_key, m->n_tensors, &m->by_key_capacity, sizeof(*by_key));
+	tensor_id id = (tensor_id)m->n_ids;
+	struct tensor *t;
+	size_t place;
+
+	if (by_key)
+		m->by_key = by_key;
+	if (!by_key || make_room(m) < 0)
+		return -ENOMEM;
+	place = place_of_key(m, like->key);
+	if (place < m->n_tensors && span_equal(model_tensor(m, by_key[place])->key, like->key))
+		return -EEXIST;
+	t = model_tensor(m, id);
+	*t = *like;
+	t->id = id;
+	if (!t->base_key.p)
+		t->base_key = t->key;
+	memmove(by_key + place + 1, by_key + place, (m->n_tensors - place) * sizeof(*by_key));
+	by_key[place] = id;
+	m->n_ids++;
+	m->n_tensors++;
+	*ret = id;
+	return 0;
+}
+
+/* ---- files ---- */
 
 int model_add_base(struct model *m, const char *name, const struct file *file)
 {

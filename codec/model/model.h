@@ -12,6 +12,8 @@
 #include "codec/model/shard.h"
 #include "codec/tensor/tensor.h"
 
+enum { TENSORS_FIRST = 32, TENSOR_BLOCKS = 27 };
+
 struct model {
 	const struct format *format; /* codec/model/format.h */
 	struct place place;
@@ -25,11 +27,14 @@ struct model {
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
 	bool has_layers;   /* there may be something in layers_read() (codec/graph/layers.h) */
-	bool big_endian;
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
-	struct tensor *tensors; /* sorted by key; hidden ones among them */
-	size_t n_ids;		/* ids of tensors are below this */
-	size_t n_tensors;	/* those that are not hidden */
+	void *own;   /* what its format knows beside all this: that wing's own affair */
+
+	/* Tensors by id: block i has room for TENSORS_FIRST << i of them, and never moves. */
+	struct tensor *blocks[TENSOR_BLOCKS];
+	size_t n_ids;	   /* ids that were given: 0 to n-1 */
+	tensor_id *by_key; /* the tensors that the model has, in the order of their keys */
+	size_t n_tensors, by_key_capacity;
 	struct shard *shards;
 	uint32_t n_shards; /* 0 to n-1 are in use by some entry, or might be */
 
@@ -40,7 +45,8 @@ struct model {
 	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
 
 	/* For model.json. Empty: unknown. */
-	const char *kind; /* in words: what saved it, or NULL */
+	const char *byte_order; /* of what is stored: NULL is "little" */
+	const char *kind;	/* in words: what saved it, or NULL */
 	struct span tensorflow_version, keras_version;
 	/* Nodes of the object graph that functions of a SavedModel work with: a bit each. */
 	struct span used_nodes;
@@ -62,8 +68,8 @@ struct model {
 	_Atomic int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
 	char why_read_only[1024]; /* ... because of this */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */
-	pthread_mutex_t contents; /* tensors[].content, and how often each is open */
-	/* Where tensors lie: tensors[].base and shards. Read by whoever looks at bytes, written
+	pthread_mutex_t contents; /* the content of each tensor, and how often it is open */
+	/* Where tensors lie: their storage, and the shards. Read by whoever looks at bytes, written
 	 * when a commit has moved them. Taken before any other lock. */
 	pthread_rwlock_t layout;
 };
@@ -78,19 +84,30 @@ static inline void model_free_pointer(struct model **m)
 #define cleanup_model __attribute__((cleanup(model_free_pointer)))
 
 /*
- * A tensor more: a copy of `like` with an id of its own, which its key must be greater than those
- * of all others. NULL without memory.
+ * Tensors are numbered in the order in which they are added: that is their id, which no other
+ * tensor gets while the model is loaded. A struct tensor is neither moved nor freed before the
+ * model is, so pointers to it stay good.
+ *
+ * model_add_tensor() adds a copy of `like`; its base_key, where it has none, is its key. Nobody
+ * else may use the model meanwhile. -ENOMEM; -EEXIST: there is a tensor of that key.
  */
-struct tensor *model_add_tensor(struct model *m, const struct tensor *like);
+int model_add_tensor(struct model *m, const struct tensor *like, tensor_id *ret);
 /* The tensor of that id. */
 static inline struct tensor *model_tensor(const struct model *m, tensor_id id)
 {
-	return &m->tensors[id];
+	uint32_t q = id / TENSORS_FIRST + 1, block = 31 - (uint32_t)__builtin_clz(q);
+
+	return &m->blocks[block][id - TENSORS_FIRST * ((1u << block) - 1)];
 }
 /* The tensors in the order of their keys: *i is 0 at first. NULL behind the last one. */
-struct tensor *model_next(const struct model *m, size_t *i);
-/* The tensor of that key, hidden ones included, or NULL. */
+static inline struct tensor *model_next(const struct model *m, size_t *i)
+{
+	return *i < m->n_tensors ? model_tensor(m, m->by_key[(*i)++]) : NULL;
+}
+/* The tensor of that key, or NULL. */
 struct tensor *model_find(const struct model *m, struct span key);
+/* The tensor that has that key on disk, or NULL. */
+struct tensor *model_find_base(const struct model *m, struct span base_key);
 /* Chooses another place for the work folder, before there are edits. -ENOMEM. */
 int model_set_workdir(struct model *m, const char *path);
 /* Adds a line to the model's notes. */

@@ -16,6 +16,7 @@
 
 struct shard {
 	char *name;	   /* relative to the model's folder */
+	uint64_t live;	   /* bytes in it that belong to something */
 	struct file_id id; /* at load; ino 0: there was no such file */
 	pthread_mutex_t lock;
 	const uint8_t *map; /* of id.size bytes, once mapped */

@@ -123,8 +123,10 @@ static void give_back(struct edits *e, uint64_t end)
 {
 	struct model *m = e->model;
 
-	for (size_t i = 0; i < m->n_ids; i++) {
-		const struct region *region = content_overlay(m, &m->tensors[i]);
+	const struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));) {
+		const struct region *region = content_overlay(m, t);
 
 		if (region)
 			punch_holes(region);
@@ -196,10 +198,11 @@ static int commit_edits(struct model *m, const struct commit_options *options,
 
 static unsigned count_edited(struct model *m)
 {
+	const struct tensor *t;
 	unsigned n = 0;
 
-	for (size_t i = 0; i < m->n_ids; i++)
-		n += content_edited(m, &m->tensors[i]);
+	for (size_t i = 0; (t = model_next(m, &i));)
+		n += content_edited(m, t);
 	return n;
 }
 
@@ -220,14 +223,8 @@ static int commit_elsewhere(struct model *m, struct commit_report *ret, struct e
 /* Nobody can put them back under their old names. */
 static void note_missing(const struct model *m, uint32_t shards_before, struct commit_report *ret)
 {
-	cleanup_free bool *needed = calloc(m->n_shards + 1, sizeof(*needed));
-
-	for (size_t i = 0; needed && i < m->n_ids; i++)
-		if (!m->tensors[i].slices && m->tensors[i].base.size &&
-		    m->tensors[i].base.shard < m->n_shards)
-			needed[m->tensors[i].base.shard] = true;
-	for (uint32_t i = 0; needed && i < m->n_shards; i++)
-		if (needed[i] && !m->shards[i].id.ino && !ret->missing++)
+	for (uint32_t i = 0; i < m->n_shards; i++)
+		if (m->shards[i].live && !m->shards[i].id.ino && !ret->missing++)
 			ret->first_missing = i;
 	ret->shards_before = shards_before;
 }

@@ -4,7 +4,8 @@
 
 #include "codec/content/content.h"
 #include "codec/model/format.h"
-#include "codec/work/region.h"
+#include "codec/tensor/slices.h"
+#include "codec/tensor/stored.h"
 
 static int copy_place(const struct place *from, struct place *ret)
 {
@@ -33,13 +34,19 @@ static int reload(const struct model *m, struct model **ret, struct error *err)
 	return r;
 }
 
-/* A commit keeps the set of tensors. */
+/* A commit keeps the set of tensors, and how each is stored. */
+static bool is_same(const struct tensor *a, const struct tensor *b)
+{
+	return span_equal(a->key, b->key) && a->storage.type == b->storage.type &&
+	       tensor_runs(a) == tensor_runs(b);
+}
+
 static bool has_same_tensors(const struct model *a, const struct model *b)
 {
-	bool same = a->n_ids == b->n_ids;
+	bool same = a->n_tensors == b->n_tensors;
 
-	for (size_t i = 0; same && i < a->n_ids; i++)
-		same = span_equal(a->tensors[i].key, b->tensors[i].key);
+	for (size_t i = 0, k = 0; same && i < a->n_tensors;)
+		same = is_same(model_next(a, &i), model_next(b, &k));
 	return same;
 }
 
@@ -90,6 +97,16 @@ static bool is_staged(const struct stage *s, const struct model *fresh)
 	return same;
 }
 
+/* What says how a partitioned variable is cut lives as long as its model: only the places change.
+ */
+static void move_storage(struct storage *s, const struct storage *to)
+{
+	if (s->type != STORED_SLICES)
+		*s = *to;
+	for (size_t i = 0; s->type == STORED_SLICES && i < s->slices->n; i++)
+		s->slices->slice[i].extent = to->slices->slice[i].extent;
+}
+
 #define exchange(a, b)                    \
 	do {                              \
 		__typeof__(a) kept = (a); \
@@ -99,15 +116,17 @@ static bool is_staged(const struct stage *s, const struct model *fresh)
 
 static void take_over(struct model *m, struct model *fresh)
 {
-	for (size_t i = 0; i < m->n_ids; i++) {
-		struct content *c = m->tensors[i].content;
+	for (size_t i = 0, k = 0; i < m->n_tensors;) {
+		struct tensor *t = model_next(m, &i);
+		struct content *c = t->content;
 
-		m->tensors[i].base = fresh->tensors[i].base;
+		move_storage(&t->storage, &model_next(fresh, &k)->storage);
 		if (c && !content_rebase(c)) {
-			m->tensors[i].content = NULL;
+			t->content = NULL;
 			content_free(c);
 		}
 	}
+	exchange(m->own, fresh->own);
 	exchange(m->shards, fresh->shards);
 	exchange(m->n_shards, fresh->n_shards);
 	exchange(m->base, fresh->base);

@@ -72,6 +72,7 @@ static int sweep(struct replay *p)
 static int adopt(struct replay *p, struct recovery *found)
 {
 	struct model *m = p->edits->model;
+	const struct tensor *t;
 
 	for (size_t i = 0; i < p->n_slots; i++) {
 		struct slot *s = &p->slots[i];
@@ -88,8 +89,8 @@ static int adopt(struct replay *p, struct recovery *found)
 			return -ENOMEM;
 		}
 	}
-	for (size_t i = 0; i < m->n_ids; i++)
-		found->tensors += m->tensors[i].content && m->tensors[i].content->overlay;
+	for (size_t i = 0; (t = model_next(m, &i));)
+		found->tensors += t->content && t->content->overlay;
 	return 0;
 }
 

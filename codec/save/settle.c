@@ -5,8 +5,10 @@
 
 void settle_tidy(struct model *m)
 {
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (content_holds(m, &m->tensors[i]))
+	const struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));)
+		if (content_holds(m, t))
 			return;
 	if (!scratch_any(m->edits) && edits_remove(m, NULL) == 0)
 		m->edits->unsaved = false;
@@ -14,8 +16,10 @@ void settle_tidy(struct model *m)
 
 static bool has_drafts(struct model *m)
 {
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (content_holds(m, &m->tensors[i]) & CONTENT_DRAFT)
+	const struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));)
+		if (content_holds(m, t) & CONTENT_DRAFT)
 			return true;
 	return false;
 }
@@ -23,9 +27,10 @@ static bool has_drafts(struct model *m)
 void settle_after_commit(struct model *m)
 {
 	bool drafts = has_drafts(m), renewed = edits_renew(m->edits, drafts);
+	struct tensor *t;
 
-	for (size_t i = 0; drafts && i < m->n_ids; i++)
-		content_move_draft(m, &m->tensors[i], renewed);
+	for (size_t i = 0; drafts && (t = model_next(m, &i));)
+		content_move_draft(m, t, renewed);
 	settle_tidy(m); /* they may have been closed meanwhile */
 }
 

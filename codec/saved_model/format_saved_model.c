@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #include "codec/base/lfs.h"
+#include "codec/bundle/bundle_objects.h"
+#include "codec/bundle/own.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
 #include "codec/model/place.h"
@@ -516,4 +518,7 @@ const struct format format_saved_model = {
 	.probe = probe,
 	.load = load,
 	.save = save,
+	.verify = bundle_verify,
+	.graph = bundle_graph,
+	.release = own_release,
 };

@@ -17,7 +17,7 @@ enum { SLICES_MAX = 10000 };
 /* The part [start, start + length) of each dimension. */
 struct slice {
 	const int64_t *start, *length; /* as many as the tensor has dimensions */
-	uint32_t tensor;	       /* index of its entry in the model's tensors */
+	struct extent extent;	       /* its own bytes, and their checksum */
 };
 
 struct slices {

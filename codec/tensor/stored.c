@@ -2,9 +2,34 @@
 
 #include "codec/base/crc32c.h"
 #include "codec/base/file.h"
+#include "codec/tensor/slices.h"
 
 /* A window that moves over the stored bytes; small, so that it stays in the processor's cache. */
 enum { WINDOW = 256 << 10 };
+
+size_t tensor_runs(const struct tensor *t)
+{
+	switch (t->storage.type) {
+	case STORED_EXTENT: return 1;
+	case STORED_SLICES: return t->storage.slices->n;
+	default: return 0;
+	}
+}
+
+struct stored_run tensor_run(const struct tensor *t, size_t i)
+{
+	struct stored_run run = {.dtype = t->dtype, .big_endian = t->storage.big_endian};
+	struct shape shape = t->shape;
+
+	if (t->storage.type == STORED_SLICES) {
+		run.extent = t->storage.slices->slice[i].extent;
+		shape.dims = t->storage.slices->slice[i].length;
+	} else {
+		run.extent = t->storage.extent;
+	}
+	(void)shape_elements(&shape, &run.elements); /* that they can be counted is known */
+	return run;
+}
 
 struct stream {
 	int fd;
@@ -145,51 +170,48 @@ static int take_variants(struct stream *s, uint64_t elements, bool big_endian, u
 	return 0;
 }
 
-static int checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		    bool big_endian, const struct stored_watch *watch, uint32_t *ret,
-		    struct error *err)
+static int checksum(int fd, const struct stored_run *run, const struct stored_watch *watch,
+		    uint32_t *ret, struct error *err)
 {
 	cleanup_free uint8_t *memory = malloc(WINDOW);
-	struct stream s = {fd, extent->offset, extent->size, {0}, memory, watch, err};
+	struct stream s = {fd, run->extent.offset, run->extent.size, {0}, memory, watch, err};
 	uint32_t crc = 0;
 	int r;
 
 	if (!memory)
 		return -ENOMEM;
 	s.window = span_of(memory, 0);
-	if (dtype == DTYPE_STRING)
-		r = take_strings(&s, elements, big_endian, &crc);
-	else if (dtype == DTYPE_VARIANT)
-		r = take_variants(&s, elements, big_endian, &crc);
+	if (run->dtype == DTYPE_STRING)
+		r = take_strings(&s, run->elements, run->big_endian, &crc);
+	else if (run->dtype == DTYPE_VARIANT)
+		r = take_variants(&s, run->elements, run->big_endian, &crc);
 	else
-		r = take_bytes(&s, extent->size, &crc);
+		r = take_bytes(&s, run->extent.size, &crc);
 	if (r == 0)
 		*ret = crc32c_mask(crc);
 	return r;
 }
 
-int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		    bool big_endian, uint32_t *ret, struct error *err)
+int stored_checksum(int fd, const struct stored_run *run, uint32_t *ret, struct error *err)
 {
-	return checksum(fd, extent, dtype, elements, big_endian, NULL, ret, err);
+	return checksum(fd, run, NULL, ret, err);
 }
 
-int stored_verify_watched(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-			  bool big_endian, const struct stored_watch *watch, struct error *err)
+int stored_verify_watched(int fd, const struct stored_run *run, const struct stored_watch *watch,
+			  struct error *err)
 {
 	uint32_t crc;
-	int r = checksum(fd, extent, dtype, elements, big_endian, watch, &crc, err);
+	int r = checksum(fd, run, watch, &crc, err);
 
-	if (r == 0 && crc != extent->crc)
+	if (r == 0 && crc != run->extent.crc)
 		r = error_set(err, -EIO, "checksum mismatch: stored %08x, calculated %08x",
-			      extent->crc, crc);
+			      run->extent.crc, crc);
 	return r;
 }
 
-int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		  bool big_endian, struct error *err)
+int stored_verify(int fd, const struct stored_run *run, struct error *err)
 {
-	return stored_verify_watched(fd, extent, dtype, elements, big_endian, NULL, err);
+	return stored_verify_watched(fd, run, NULL, err);
 }
 
 int strings_open(struct strings *s, struct span stored, uint64_t elements, struct error *err)

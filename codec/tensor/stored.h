@@ -15,20 +15,30 @@
 
 #include "codec/tensor/tensor.h"
 
-/*
- * Computes the masked checksum of a stored tensor by reading it from the shard's descriptor.
- * -EIO: unreadable, or the shard ends before. -EBADMSG: strings or variants whose inner
- * lengths or checksums do not fit. big_endian: the byte order of the bundle.
- */
-int stored_checksum(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		    bool big_endian, uint32_t *ret, struct error *err);
+/* A run of bytes in a shard, and what they are. */
+struct stored_run {
+	struct extent extent;
+	uint64_t elements;
+	uint32_t dtype;
+	bool big_endian; /* the byte order of the bundle */
+};
+
+/* How many runs a tensor is stored in: one, or one a slice; 0 if it is decoded, or damaged. */
+size_t tensor_runs(const struct tensor *t);
+struct stored_run tensor_run(const struct tensor *t, size_t i);
 
 /*
- * Computes the checksum as stored_checksum() does and compares it with extent->crc. -EIO:
+ * Computes the masked checksum of a run by reading it from the shard's descriptor; extent.crc does
+ * not matter. -EIO: unreadable, or the shard ends before. -EBADMSG: strings or variants whose inner
+ * lengths or checksums do not fit.
+ */
+int stored_checksum(int fd, const struct stored_run *run, uint32_t *ret, struct error *err);
+
+/*
+ * Computes the checksum as stored_checksum() does and compares it with extent.crc. -EIO:
  * "checksum mismatch: stored X, calculated Y"; and the errors of stored_checksum().
  */
-int stored_verify(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-		  bool big_endian, struct error *err);
+int stored_verify(int fd, const struct stored_run *run, struct error *err);
 
 /* Sees the bytes while they are read, as they are stored: whole elements of a fixed-size dtype. */
 struct stored_watch {
@@ -40,8 +50,8 @@ struct stored_watch {
  * stored_verify(), which hands all bytes that it reads to watch (NULL: to nobody). They are handed
  * over before it is known whether the checksum is right.
  */
-int stored_verify_watched(int fd, const struct extent *extent, uint32_t dtype, uint64_t elements,
-			  bool big_endian, const struct stored_watch *watch, struct error *err);
+int stored_verify_watched(int fd, const struct stored_run *run, const struct stored_watch *watch,
+			  struct error *err);
 
 /*
  * The stored form of strings, added to out: their lengths as varints, one behind the other, and

@@ -37,6 +37,6 @@ uint64_t tensor_size(const struct tensor *t)
 	uint64_t elements;
 
 	if (!tensor_is_raw(t) || shape_elements(&t->shape, &elements) < 0)
-		return t->base.size;
+		return t->storage.type == STORED_EXTENT ? t->storage.extent.size : 0;
 	return elements * dtype_size(t->dtype);
 }

@@ -33,25 +33,39 @@ struct extent {
 	uint64_t offset, size;
 };
 
-/* One tensor of a model, and the whole of it even where the model stores it in slices. */
+enum storage_type {
+	STORED_NOWHERE, /* nobody knows where: the tensor is damaged */
+	STORED_EXTENT,	/* as one run of bytes */
+	STORED_SLICES,	/* as the slices of a partitioned variable, each a run of bytes */
+	STORED_DECODED, /* in no run of bytes: its format makes them (codec/model/format.h) */
+};
+
+/* Where a tensor lies on disk, and how. */
+struct storage {
+	uint8_t type;	   /* enum storage_type */
+	bool big_endian;   /* elements are in the byte order of another machine */
+	bool has_checksum; /* what is read can be compared with it */
+	union {
+		struct extent extent;  /* STORED_EXTENT */
+		struct slices *slices; /* STORED_SLICES (codec/tensor/slices.h) */
+	};
+};
+
+/* One tensor of a model: a variable, all of it, whatever it is stored in. It never moves. */
 struct tensor {
-	tensor_id id;
 	struct span key;      /* the exact bytes of its checkpoint key; a NUL follows them */
+	struct span base_key; /* its key on disk: the same bytes, unless it was renamed */
 	struct span variable; /* the variable's own name; empty if nothing says it */
 	struct shape shape;
-	uint32_t dtype;
-	bool hidden;	    /* no variable of its own: a slice of another, or the object graph */
-	bool used;	    /* a function of a SavedModel works with this variable */
-	uint32_t node;	    /* of the object graph, which holds the variable; where it has one */
-	struct extent base; /* its stored bytes; unused where slices is set */
-	const char *damage; /* why it cannot be read: its entry makes no sense; or NULL */
-	uint32_t whole;	    /* of a slice: the index of the partitioned variable's tensor, */
-	uint32_t part;	    /* and which of its slices; meaningful while is_slice */
-	bool is_slice;
-	bool draft_lost;	 /* an earlier mount died with an unfinished draft of it */
-	bool verified;		 /* its checksum was right; under the model's contents lock */
-	struct slices *slices;	 /* a partitioned variable (codec/tensor/slices.h), or NULL */
+	struct storage storage;
+	const char *damage;	 /* why it cannot be read: its entry makes no sense; or NULL */
 	struct content *content; /* NULL until it is opened or edited (codec/content/content.h) */
+	tensor_id id;
+	uint32_t dtype;
+	uint32_t node;	 /* of the object graph, which holds the variable; where it has one */
+	bool used;	 /* a function of a SavedModel works with this variable */
+	bool draft_lost; /* an earlier mount died with an unfinished draft of it */
+	bool verified;	 /* its checksum was right; under the model's contents lock */
 };
 
 /*

@@ -2,8 +2,8 @@
  * V1 checkpoints as a model: one file, or the shards PREFIX-SSSSS-of-NNNNN. They are read-only.
  *
  * Each file says first which slices of which tensors it has; that alone is read here. The slices
- * of one name, over all files, make a variable, which always has `slices`, if only one; each of
- * them is a hidden tensor under the key of its record, whose base says nothing but the shard.
+ * of one name, over all files, make a variable; of each it is noted (struct v1_record) which file
+ * has it, under which key.
  * Values are no range of bytes: they stand in messages, numbers as varints, maybe compressed. So
  * a tensor is decoded, when somebody opens it, and its records are looked for only then.
  *
@@ -46,8 +46,9 @@ struct part {
 
 struct loader {
 	struct model *m;
+	struct v1_own *own;
 	struct part *parts;
-	size_t n_parts, parts_capacity, tensors_capacity;
+	size_t n_parts, parts_capacity;
 	uint32_t shard;	    /* being read */
 	uint64_t bytes;	    /* of all files that are there */
 	uint64_t keys_left; /* bytes of keys that may still come */
@@ -259,19 +260,6 @@ static int compare_parts(const void *a, const void *b)
 	return c ? c : span_compare(x->key, y->key);
 }
 
-static int push_tensor(struct loader *l, const struct tensor *t)
-{
-	struct model *m = l->m;
-	struct tensor *grown =
-		vector_grow(m->tensors, m->n_ids, &l->tensors_capacity, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	m->tensors = grown;
-	grown[m->n_ids++] = *t;
-	return 0;
-}
-
 /* The bytes that the files might hold, or more: beyond that no allocation need be tried. */
 static uint64_t bytes_possible(const struct loader *l)
 {
@@ -328,36 +316,32 @@ static int check_parts(const struct loader *l, const struct part *parts, size_t 
 	return n == 1 && !first->shape.rank ? 0 : check_cover(parts, n, why);
 }
 
-/* A slice becomes a hidden tensor. */
-static int push_slice(struct loader *l, const struct part *p, struct slice *ret)
+/* The bytes of a slice, once they are decoded. */
+static uint64_t decoded_size(const struct part *p)
 {
-	struct tensor t = {
-		.key = p->key,
-		.shape = {p->shape.rank, p->length},
-		.dtype = p->dtype,
-		.hidden = true,
-		.base = {.shard = p->shard},
-	};
+	struct shape shape = {p->shape.rank, p->length};
+	uint64_t elements = 0;
 
-	t.base.size = tensor_size(&t);
-	*ret = (struct slice){p->start, p->length, (uint32_t)l->m->n_ids};
-	return push_tensor(l, &t);
+	(void)shape_elements(&shape, &elements); /* the whole has no more, and was counted */
+	return elements * dtype_size(p->dtype);
 }
 
-static int push_slices(struct loader *l, const struct part *parts, size_t n, struct tensor *t)
+static int add_record(struct loader *l, const struct part *p, tensor_id tensor, uint32_t slice)
 {
-	struct slices *s = arena_alloc(&l->m->arena, sizeof(*s));
-	int r = 0;
+	struct v1_own *own = l->own;
+	struct v1_record *grown = vector_grow(own->records, own->n, &own->capacity, sizeof(*grown));
 
-	if (!s)
+	if (!grown)
 		return -ENOMEM;
-	*s = (struct slices){n, arena_alloc(&l->m->arena, n * sizeof(*s->slice))};
-	if (!s->slice)
-		return -ENOMEM;
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = push_slice(l, &parts[i], &s->slice[i]);
-	t->slices = s;
-	return r;
+	own->records = grown;
+	grown[own->n++] = (struct v1_record){.key = p->key,
+					     .shard = p->shard,
+					     .slice = slice,
+					     .tensor = tensor,
+					     .start = p->start,
+					     .length = p->length};
+	l->m->shards[p->shard].live += decoded_size(p);
+	return 0;
 }
 
 /* The slices of one name, from all files. */
@@ -371,15 +355,18 @@ static int add_variable(struct loader *l, const struct part *parts, size_t n)
 	};
 	struct error why = {""};
 	int r = check_parts(l, parts, n, &why);
+	tensor_id id;
 
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
 		t.damage = keep_text(l, &why);
 	else
-		r = push_slices(l, parts, n, &t);
-	l->m->n_tensors++;
-	return r == -ENOMEM ? r : push_tensor(l, &t);
+		t.storage.type = STORED_DECODED;
+	r = model_add_tensor(l->m, &t, &id);
+	for (uint32_t i = 0; i < n && r == 0 && !t.damage; i++)
+		r = add_record(l, &parts[i], id, i);
+	return r;
 }
 
 static int add_variables(struct loader *l)
@@ -398,52 +385,18 @@ static int add_variables(struct loader *l)
 	return r;
 }
 
-static int compare_indexes(const void *a, const void *b, void *tensors)
+/* Of each variable, where its records stand. */
+static int index_records(struct loader *l)
 {
-	const struct tensor *t = tensors;
+	struct v1_own *own = l->own;
 
-	return span_compare(t[*(const uint32_t *)a].key, t[*(const uint32_t *)b].key);
-}
-
-/* Sorts the tensors by key; where[] says where each has gone. */
-static int sort_tensors(struct loader *l)
-{
-	struct model *m = l->m;
-	cleanup_free uint32_t *order = calloc(m->n_ids + 1, sizeof(*order));
-	cleanup_free uint32_t *where = calloc(m->n_ids + 1, sizeof(*where));
-	struct tensor *sorted = calloc(m->n_ids + 1, sizeof(*sorted));
-
-	if (!order || !where || !sorted) {
-		free(sorted);
+	own->first = calloc(l->m->n_ids + 1, sizeof(*own->first));
+	if (!own->first)
 		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < m->n_ids; i++)
-		order[i] = i;
-	qsort_r(order, m->n_ids, sizeof(*order), compare_indexes, m->tensors);
-	for (uint32_t i = 0; i < m->n_ids; i++) {
-		sorted[i] = m->tensors[order[i]];
-		where[order[i]] = i;
-	}
-	free(m->tensors);
-	m->tensors = sorted;
-	for (size_t i = 0; i < m->n_ids; i++)
-		for (size_t k = 0; sorted[i].slices && k < sorted[i].slices->n; k++) {
-			struct slice *s = &sorted[i].slices->slice[k];
-
-			s->tensor = where[s->tensor];
-		}
-	return 0;
-}
-
-/* Each name is there once, each slice too; but one may be called like another's record. */
-static int check_keys(const struct loader *l)
-{
-	const struct model *m = l->m;
-
-	for (size_t i = 1; i < m->n_ids; i++)
-		if (span_equal(m->tensors[i - 1].key, m->tensors[i].key))
-			return error_set(l->err, -EBADMSG, "%s: two tensors have the key '%s'",
-					 m->place.argument, quote(m->tensors[i].key));
+	for (size_t i = 0; i < own->n; i++)
+		own->first[own->records[i].tensor + 1]++;
+	for (size_t id = 0; id < l->m->n_ids; id++)
+		own->first[id + 1] += own->first[id];
 	return 0;
 }
 
@@ -539,17 +492,16 @@ static int load_files(struct loader *l, const struct v1_files *f, struct error *
 		return error_set(err, r, "%s", why.text);
 	l->err = err;
 	r = add_variables(l);
-	if (r == 0)
-		r = sort_tensors(l);
-	return r < 0 ? r : check_keys(l);
+	return r < 0 ? r : index_records(l);
 }
 
 static int load(struct model *m, struct error *err)
 {
-	struct loader l = {.m = m};
+	struct loader l = {.m = m, .own = calloc(1, sizeof(*l.own))};
 	struct v1_files f;
-	int r = v1_find_files(&m->place, &f) ? 0 : -ENOMEM;
+	int r = v1_find_files(&m->place, &f) && l.own ? 0 : -ENOMEM;
 
+	m->own = l.own;
 	if (r == 0 && asprintf(&m->work, "%s.weightfs", f.prefix) < 0)
 		r = -ENOMEM;
 	if (r == 0 && f.others)
@@ -564,10 +516,20 @@ static int load(struct model *m, struct error *err)
 	return r;
 }
 
+static void release(void *p)
+{
+	struct v1_own *own = p;
+
+	free(own->records);
+	free(own->first);
+	free(own);
+}
+
 const struct format format_v1 = {
 	.name = "v1 checkpoint",
 	.probe = probe,
 	.load = load,
 	.decode = v1_decode,
 	.decode_all = v1_decode_all,
+	.release = release,
 };

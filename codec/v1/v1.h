@@ -96,6 +96,24 @@ bool v1_dtype(uint32_t dtype);
 int v1_values(struct span record, uint32_t dtype, uint64_t elements, struct buf *out,
 	      struct error *err);
 
+/* The values of a slice of a variable, or of all of it. */
+struct v1_record {
+	struct span key; /* where they are in a file */
+	uint32_t shard;	 /* which file that is */
+	uint32_t slice;	 /* which slice of the variable */
+	tensor_id tensor;
+	const int64_t *start, *length; /* of the slice; shape.rank numbers */
+};
+
+/* m->own of a V1 checkpoint: all records, those of one variable together. */
+struct v1_own {
+	struct v1_record *records;
+	size_t n, capacity;
+	/* By tensor: its records are those from first[id] to first[id + 1]; of a damaged one there
+	 * are none. */
+	uint32_t *first;
+};
+
 /* struct format's (codec/model/format.h), for a model that format_v1.c has loaded. */
 int v1_decode(struct model *m, const struct tensor *t, struct buf *out, struct error *err);
 int v1_decode_all(struct model *m, decoded_visitor *visit, void *context);

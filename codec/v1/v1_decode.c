@@ -1,8 +1,6 @@
 /* Tensors made of records. */
 #include "codec/v1/v1.h"
 
-#include "codec/tensor/slices.h"
-
 /* The file being read. Slices are asked for in the order of shards, and of keys in each. */
 struct decoder {
 	struct model *m;
@@ -28,10 +26,26 @@ static int decoder_open(struct decoder *d, uint32_t shard, struct error *err)
 	return v1_open(&d->table, &d->m->shards[shard], d->m->place.rootfd, err);
 }
 
-/* What v1_find() answered, decoded. */
-static int decode_record(const struct v1_table *table, const struct tensor *slice, int found,
-			 struct span record, struct buf *out, struct error *err)
+static const struct v1_own *own_of(const struct model *m)
 {
+	return m->own;
+}
+
+/* The records of a variable; *ret_n: how many. */
+static const struct v1_record *records_of(const struct model *m, tensor_id id, size_t *ret_n)
+{
+	const struct v1_own *own = own_of(m);
+
+	*ret_n = own->first[id + 1] - own->first[id];
+	return own->records + own->first[id];
+}
+
+/* What v1_find() answered, decoded. */
+static int decode_record(const struct v1_table *table, const struct tensor *t,
+			 const struct v1_record *slice, int found, struct span record,
+			 struct buf *out, struct error *err)
+{
+	struct shape shape = {t->shape.rank, slice->length};
 	uint64_t elements = 0;
 	int r;
 
@@ -40,30 +54,30 @@ static int decode_record(const struct v1_table *table, const struct tensor *slic
 	if (found == 0)
 		return error_set(err, -EBADMSG, "%s: has no record of it, but says that it has",
 				 table->name);
-	(void)shape_elements(&slice->shape, &elements);
-	r = v1_values(record, slice->dtype, elements, out, err);
+	(void)shape_elements(&shape, &elements);
+	r = v1_values(record, t->dtype, elements, out, err);
 	return r < 0 ? error_prefix(err, r, "%s: block at offset %llu", table->name,
 				    (unsigned long long)table->block.offset)
 		     : 0;
 }
 
-static int decode_slice(struct decoder *d, const struct tensor *slice, struct buf *out,
-			struct error *err)
+static int decode_slice(struct decoder *d, const struct tensor *t, const struct v1_record *slice,
+			struct buf *out, struct error *err)
 {
 	struct span record = {0};
-	int r = decoder_open(d, slice->base.shard, err);
+	int r = decoder_open(d, slice->shard, err);
 
 	if (r < 0)
 		return r;
 	r = v1_find(&d->table, slice->key, &record, err);
-	return decode_record(&d->table, slice, r, record, out, err);
+	return decode_record(&d->table, t, slice, r, record, out, err);
 }
 
 /*
  * Copies the elements of a slice to their places in the whole, a run at a time: the dimensions
  * from d on are contiguous, those before it are counted through.
  */
-static void place_slice(const struct tensor *t, const struct slice *s, const uint8_t *from,
+static void place_slice(const struct tensor *t, const struct v1_record *s, const uint8_t *from,
 			uint8_t *to)
 {
 	const int64_t *dims = t->shape.dims;
@@ -95,25 +109,23 @@ static void place_slice(const struct tensor *t, const struct slice *s, const uin
 	}
 }
 
-static int join_slices(struct decoder *d, const struct tensor *t, struct buf *out,
-		       struct error *err)
+static int join_slices(struct decoder *d, const struct tensor *t, const struct v1_record *slices,
+		       size_t n, struct buf *out, struct error *err)
 {
 	cleanup_buf struct buf part = {0};
 	uint8_t *whole = NULL;
 	int r = 0;
 
-	for (size_t i = 0; i < t->slices->n && r == 0; i++) {
-		const struct slice *s = &t->slices->slice[i];
-
+	for (size_t i = 0; i < n && r == 0; i++) {
 		buf_reset(&part);
-		r = decode_slice(d, &d->m->tensors[s->tensor], &part, err);
+		r = decode_slice(d, t, &slices[i], &part, err);
 		if (r < 0)
 			break;
 		if (i == 0)
 			whole = buf_extend(out, (size_t)tensor_size(t));
 		if (!whole)
 			return -ENOMEM;
-		place_slice(t, s, part.p, whole);
+		place_slice(t, &slices[i], part.p, whole);
 	}
 	return r;
 }
@@ -121,16 +133,14 @@ static int join_slices(struct decoder *d, const struct tensor *t, struct buf *ou
 int v1_decode(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
 {
 	struct decoder d = {.m = m};
+	size_t n;
+	const struct v1_record *slices = records_of(m, t->id, &n);
 	int r;
 
 	if (t->damage)
 		return error_set(err, -EIO, "%s", t->damage);
-	if (!t->slices)
-		r = decode_slice(&d, t, ret, err);
-	else if (t->slices->n == 1)
-		r = decode_slice(&d, &m->tensors[t->slices->slice[0].tensor], ret, err);
-	else
-		r = join_slices(&d, t, ret, err);
+	r = n == 1 ? decode_slice(&d, t, slices, ret, err)
+		   : join_slices(&d, t, slices, n, ret, err);
 	decoder_close(&d);
 	return r == -EBADMSG ? -EIO : r;
 }
@@ -139,42 +149,53 @@ int v1_decode(struct model *m, const struct tensor *t, struct buf *ret, struct e
 
 struct walk {
 	struct model *m;
-	const uint32_t *order, *end; /* slices still to come, by shard and key */
+	const uint32_t *order, *end; /* records still to come, by shard and key */
 	struct buf bytes;
 	decoded_visitor *visit;
 	void *context;
 };
 
-static void tell(const struct walk *w, const struct tensor *t, int r, const struct error *why)
+static void tell(const struct walk *w, const struct v1_record *slice, int r,
+		 const struct error *why)
 {
-	w->visit(w->context, t, r < 0 ? (struct span){0} : buf_span(&w->bytes), r, why);
+	const struct tensor *t = slice ? model_tensor(w->m, slice->tensor) : NULL;
+	struct error named = *why;
+	size_t n;
+
+	if (t)
+		(void)records_of(w->m, t->id, &n);
+	if (r < 0 && t && n > 1)
+		error_prefix(&named, r, "slice %u", slice->slice);
+	w->visit(w->context, t, r < 0 ? (struct span){0} : buf_span(&w->bytes), r, &named);
 }
 
-/* The next slice, if it lies in this file and its key is at most this; or NULL. */
-static const struct tensor *next_slice(struct walk *w, uint32_t shard, const struct span *most)
+/* The next record, if it lies in this file and its key is at most this; or NULL. */
+static const struct v1_record *next_record(struct walk *w, uint32_t shard, const struct span *most)
 {
-	const struct tensor *t = w->order < w->end ? &w->m->tensors[*w->order] : NULL;
+	const struct v1_record *s = w->order < w->end ? &own_of(w->m)->records[*w->order] : NULL;
 
-	if (!t || t->base.shard != shard || (most && span_compare(t->key, *most) > 0))
+	if (!s || s->shard != shard || (most && span_compare(s->key, *most) > 0))
 		return NULL;
 	w->order++;
-	return t;
+	return s;
 }
 
 /* The block at hand: its slices, and then all that is in it. */
 static void walk_block(struct walk *w, uint32_t shard, struct v1_table *table)
 {
-	const struct tensor *t;
+	const struct v1_record *s;
 	struct error why;
 	int r = 0;
 
-	while ((t = next_slice(w, shard, &table->separator))) {
+	while ((s = next_record(w, shard, &table->separator))) {
 		struct span record = {0};
 
 		why = (struct error){""};
 		buf_reset(&w->bytes);
-		r = v1_find_here(table, t->key, &record, &why);
-		tell(w, t, decode_record(table, t, r, record, &w->bytes, &why), &why);
+		r = v1_find_here(table, s->key, &record, &why);
+		r = decode_record(table, model_tensor(w->m, s->tensor), s, r, record, &w->bytes,
+				  &why);
+		tell(w, s, r, &why);
 	}
 	/* What is wrong with the block was told of each slice in it. */
 	if (r >= 0 && v1_drain(table, &why) < 0)
@@ -183,7 +204,7 @@ static void walk_block(struct walk *w, uint32_t shard, struct v1_table *table)
 
 static void walk_file(struct walk *w, uint32_t shard)
 {
-	const struct tensor *t;
+	const struct v1_record *s;
 	struct v1_table table;
 	struct error why = {""};
 	int r = v1_open(&table, &w->m->shards[shard], w->m->place.rootfd, &why);
@@ -197,40 +218,33 @@ static void walk_file(struct walk *w, uint32_t shard)
 	if (r < 0)
 		tell(w, NULL, r, &why);
 	error_set(&why, -EBADMSG, "%s: has no record of it", table.name);
-	while ((t = next_slice(w, shard, NULL)))
-		tell(w, t, -EIO, &why);
+	while ((s = next_record(w, shard, NULL)))
+		tell(w, s, -EIO, &why);
 	v1_release(&table);
 }
 
-static int compare_shards(const void *a, const void *b, void *tensors)
+static int compare_records(const void *a, const void *b, void *records)
 {
-	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
-	const struct tensor *t = tensors;
+	const struct v1_record *all = records;
+	const struct v1_record *x = &all[*(const uint32_t *)a], *y = &all[*(const uint32_t *)b];
 
-	if (t[i].base.shard != t[k].base.shard)
-		return t[i].base.shard < t[k].base.shard ? -1 : 1;
-	return (i > k) - (i < k);
+	if (x->shard != y->shard)
+		return x->shard < y->shard ? -1 : 1;
+	return span_compare(x->key, y->key);
 }
 
 int v1_decode_all(struct model *m, decoded_visitor *visit, void *context)
 {
-	cleanup_free uint32_t *order = calloc(m->n_ids + 1, sizeof(*order));
-	struct walk w = {.m = m, .order = order, .visit = visit, .context = context};
-	size_t n = 0;
+	size_t n = own_of(m)->n;
+	cleanup_free uint32_t *order = calloc(n + 1, sizeof(*order));
+	struct walk w = {
+		.m = m, .order = order, .end = order + n, .visit = visit, .context = context};
 
 	if (!order)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < m->n_ids; i++) {
-		struct error why = {""};
-
-		if (m->tensors[i].hidden)
-			order[n++] = i;
-		else if (m->tensors[i].damage)
-			tell(&w, &m->tensors[i], error_set(&why, -EIO, "%s", m->tensors[i].damage),
-			     &why);
-	}
-	qsort_r(order, n, sizeof(*order), compare_shards, m->tensors);
-	w.end = order + n;
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_r(order, n, sizeof(*order), compare_records, own_of(m)->records);
 	for (uint32_t i = 0; i < m->n_shards; i++)
 		if (m->shards[i].id.ino)
 			walk_file(&w, i);

@@ -17,88 +17,94 @@ enum { THREADS = 2 };
 
 struct check {
 	struct model *m;
-	pthread_mutex_t lock; /* next, faults, and stdout */
-	size_t next;
+	pthread_mutex_t lock; /* all below, and stdout */
+	size_t next;	      /* what model_next() asks for */
+	const struct tensor *tensor;
+	size_t run; /* the next one of `tensor` that is to be checked */
 	unsigned long faults;
 	uint64_t done, all;  /* bytes */
-	struct stats *stats; /* of model->tensors[i]; NULL: nobody asks */
+	struct stats *stats; /* by tensor_id; NULL: nobody asks */
 };
 
-/* A slice has a key of bytes that nobody can read: it is called by its variable. */
-static void print_name(const struct model *m, const struct tensor *t)
-{
-	if (t->is_slice)
-		printf("'%s': slice %u: ", quote(m->tensors[t->whole].key), t->part);
-	else
-		printf("'%s': ", quote(t->key));
-}
-
-/* t: NULL if it is the fault of a file. */
+/* t: NULL if it is no fault of a tensor. */
 static void fault(struct check *c, const struct tensor *t, const char *what)
 {
 	pthread_mutex_lock(&c->lock);
 	c->faults++;
 	printf("%s: ", c->m->place.argument);
 	if (t)
-		print_name(c->m, t);
+		printf("'%s': ", quote(t->key));
 	printf("%s\n", what);
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* One tensor whose bytes go by. */
+static void tell(void *c, const char *sentence)
+{
+	fault(c, NULL, sentence);
+}
+
+/* A tensor, or a slice of one, whose bytes go by. */
 struct seen {
-	struct check *check;
 	const struct tensor *tensor;
+	struct stats stats;
 };
 
 static void see(void *context, struct span bytes)
 {
 	struct seen *seen = context;
-	struct check *c = seen->check;
 
-	stats_see(&c->stats[seen->tensor - c->m->tensors], c->m, seen->tensor, bytes);
+	stats_see(&seen->stats, seen->tensor, bytes);
 }
 
-/* One tensor more is done. The lock is held, if there are threads. */
-static void advance(struct check *c, const struct tensor *t)
+/* So many bytes more are done. The lock is held, if there are threads. */
+static void advance(struct check *c, uint64_t bytes)
 {
-	c->done += t->base.size;
+	c->done += bytes;
 	progress_show("checking", c->done, c->all);
 }
 
-static void check_tensor(struct check *c, const struct tensor *t)
+static void check_run(struct check *c, const struct tensor *t, size_t run)
 {
-	struct seen seen = {c, t};
+	struct seen seen = {.tensor = t};
 	struct stored_watch watch = {see, &seen};
 	struct error err = {""};
-	int r;
+	int r = verify_part(c->m, t, run, c->stats ? &watch : NULL, &err);
 
-	if (t->damage) {
-		fault(c, t, t->damage);
-		return;
-	}
-	r = t->slices ? 0 : verify_entry(c->m, t, c->stats ? &watch : NULL, &err);
 	if (r < 0)
 		fault(c, t, err.text[0] ? err.text : strerror(-r));
+	pthread_mutex_lock(&c->lock);
+	if (c->stats)
+		stats_merge(&c->stats[t->id], &seen.stats);
+	advance(c, tensor_run(t, run).extent.size);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The next tensor, and which of its runs; NULL behind the last one. */
+static const struct tensor *next_run(struct check *c, size_t *ret_run)
+{
+	const struct tensor *t;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->tensor || c->run == tensor_runs(c->tensor)) {
+		c->tensor = model_next(c->m, &c->next);
+		c->run = 0;
+		if (!c->tensor)
+			break;
+	}
+	t = c->tensor;
+	*ret_run = c->run++;
+	pthread_mutex_unlock(&c->lock);
+	return t;
 }
 
 static void *check_main(void *context)
 {
-	struct check *c = context;
+	const struct tensor *t;
+	size_t run;
 
-	for (;;) {
-		size_t i;
-
-		pthread_mutex_lock(&c->lock);
-		i = c->next++;
-		pthread_mutex_unlock(&c->lock);
-		if (i >= c->m->n_ids)
-			return NULL;
-		check_tensor(c, &c->m->tensors[i]);
-		pthread_mutex_lock(&c->lock);
-		advance(c, &c->m->tensors[i]);
-		pthread_mutex_unlock(&c->lock);
-	}
+	while ((t = next_run(context, &run)))
+		check_run(context, t, run);
+	return NULL;
 }
 
 /* What a format that decodes its tensors says of one. */
@@ -112,8 +118,8 @@ static void check_decoded(void *context, const struct tensor *t, struct span byt
 	if (!t)
 		return;
 	if (c->stats)
-		stats_see(&c->stats[t - c->m->tensors], c->m, t, bytes);
-	advance(c, t);
+		stats_see(&c->stats[t->id], t, bytes);
+	advance(c, bytes.n);
 }
 
 static void check_threaded(struct check *c)
@@ -149,10 +155,17 @@ static unsigned long check_notes(const struct model *m)
 static void check_model(struct check *c)
 {
 	const struct format *f = c->m->format;
+	const struct tensor *t;
 
 	pthread_mutex_init(&c->lock, NULL);
-	for (size_t i = 0; i < c->m->n_ids; i++)
-		c->all += c->m->tensors[i].base.size;
+	for (size_t i = 0; (t = model_next(c->m, &i));) {
+		if (t->damage)
+			fault(c, t, t->damage);
+		else
+			c->all += tensor_size(t);
+	}
+	if (f->verify)
+		f->verify(c->m, tell, c);
 	if (!f->decode_all)
 		check_threaded(c);
 	else if (f->decode_all(c->m, check_decoded, c) < 0)

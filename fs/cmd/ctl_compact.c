@@ -20,10 +20,8 @@ static struct space measure(const struct model *m)
 	for (uint32_t i = 0; i < m->n_shards; i++) {
 		s.files += m->shards[i].id.ino != 0;
 		s.size += m->shards[i].id.size;
+		s.live += m->shards[i].live;
 	}
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (!m->tensors[i].slices && !m->tensors[i].damage)
-			s.live += m->tensors[i].base.size;
 	return s;
 }
 

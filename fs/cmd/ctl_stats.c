@@ -3,13 +3,12 @@
 #include <stdio.h>
 
 #include "codec/base/number.h"
-#include "codec/tensor/slices.h"
 #include "fs/view/table.h"
 
-void stats_see(struct stats *s, const struct model *m, const struct tensor *t, struct span bytes)
+void stats_see(struct stats *s, const struct tensor *t, struct span bytes)
 {
 	if (stats_countable(t->dtype))
-		stats_add(s, t->dtype, m->big_endian, bytes);
+		stats_add(s, t->dtype, t->storage.big_endian, bytes);
 }
 
 static void add_number(struct buf *out, uint32_t dtype, long double v)
@@ -41,23 +40,14 @@ static void add_row(struct buf *out, const struct tensor *t, const struct stats 
 	buf_add_u8(out, '\n');
 }
 
-static void merge_slices(struct stats *stats, struct stats *whole, const struct slices *slices)
-{
-	for (size_t i = 0; i < slices->n; i++)
-		stats_merge(whole, &stats[slices->slice[i].tensor]);
-}
-
-int stats_print(const struct model *m, struct stats *stats)
+int stats_print(const struct model *m, const struct stats *stats)
 {
 	cleanup_buf struct buf table = {0};
+	const struct tensor *t;
 
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (m->tensors[i].slices)
-			merge_slices(stats, &stats[i], m->tensors[i].slices);
 	buf_add_str(&table, "name\tdtype\tshape\tnan\tinf\tmin\tmax\tmean\n");
-	for (size_t i = 0; i < m->n_ids; i++)
-		if (!m->tensors[i].hidden)
-			add_row(&table, &m->tensors[i], &stats[i]);
+	for (size_t i = 0; (t = model_next(m, &i));)
+		add_row(&table, t, &stats[t->id]);
 	if (!table.failed)
 		fwrite(table.p, 1, table.n, stdout);
 	return buf_error(&table);

@@ -6,11 +6,8 @@
 #include "codec/tensor/stats.h"
 
 /* Takes in elements of a tensor as they are stored. */
-void stats_see(struct stats *s, const struct model *m, const struct tensor *t, struct span bytes);
-/*
- * Prints the table; stats: one for each of model->tensors. Those of a partitioned variable are
- * put together from its slices. -ENOMEM.
- */
-int stats_print(const struct model *m, struct stats *stats);
+void stats_see(struct stats *s, const struct tensor *t, struct span bytes);
+/* Prints the table; stats: by tensor_id. -ENOMEM. */
+int stats_print(const struct model *m, const struct stats *stats);
 
 #endif

@@ -1,7 +1,7 @@
 /* Documents of a model that people read as JSON. */
 #include <limits.h>
 
-#include "codec/model/format.h"
+#include "codec/graph/model_json.h"
 #include "codec/saved_model/signature.h"
 #include "fs/kinds/kinds.h"
 #include "fs/view/branch.h"
@@ -114,7 +114,7 @@ static int object_graph_path(const struct showing *s, struct buf *out)
 
 static int object_graph_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
-	return bundle_print_graph(s->branch->model, &out->bytes, err);
+	return model_graph_json(s->branch->model, &out->bytes, err);
 }
 
 const struct kind kind_object_graph = {

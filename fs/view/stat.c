@@ -17,8 +17,8 @@ static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 	if (content_mtime(m, t, &st->st_mtim))
 		return;
 	pthread_rwlock_rdlock(&m->layout);
-	if (!t->slices && !t->damage)
-		st->st_mtim = from_nanoseconds(m->shards[t->base.shard].id.mtime);
+	if (t->storage.type == STORED_EXTENT)
+		st->st_mtim = from_nanoseconds(m->shards[t->storage.extent.shard].id.mtime);
 	pthread_rwlock_unlock(&m->layout);
 }
 

@@ -23,16 +23,16 @@ static int add_extent(struct model *m, const struct tensor *t, enum which which,
 {
 	struct extent e;
 
-	if (t->slices || t->damage)
+	if (t->storage.type != STORED_EXTENT)
 		return -ENODATA;
 	pthread_rwlock_rdlock(&m->layout);
-	e = t->base;
+	e = t->storage.extent;
 	pthread_rwlock_unlock(&m->layout);
 	if (which == SHARD)
 		buf_printf(out, "%u", e.shard);
 	else if (which == OFFSET)
 		buf_printf(out, "%llu", (unsigned long long)e.offset);
-	else if (content_edited(m, t))
+	else if (!t->storage.has_checksum || content_edited(m, t))
 		return -ENODATA;
 	else
 		buf_printf(out, "%08x", e.crc);

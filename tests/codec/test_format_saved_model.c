@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "codec/graph/model_json.h"
 #include "codec/model/format.h"
 #include "codec/base/json.h"
 #include "codec/saved_model/signature.h"
@@ -160,7 +161,7 @@ static void check_object_graph(struct model *m, const struct json *truth)
 		return;
 	buf_printf(&number, "%zu", m->n_objects);
 	assert_same(buf_span(&number), truth->values[nodes].text);
-	assert_int_equal(bundle_print_graph(m, &text, &err), 0);
+	assert_int_equal(model_graph_json(m, &text, &err), 0);
 	assert_int_equal(json_parse(&graph, buf_span(&text), &err), 0);
 	assert_int_equal(count(&graph, json_get(&graph, 0, "nodes")), m->n_objects);
 }

@@ -46,7 +46,7 @@ TEST(saved_model)
 		.n_documents = 4,
 		.n_objects = 7,
 		.bundle_producer = 1,
-		.big_endian = true,
+		.byte_order = "big",
 		.read_only = -EROFS,
 		.why_read_only = "nobody may",
 	};
@@ -142,29 +142,43 @@ TEST(odd_names)
 		     "['a\\u0000b', '\\ufffd\\ufffd', '\\u00e9', '\\'\\\\\\n\\u007f', '']");
 }
 
+/* Members of a model that has these tensors. */
+static void check_tensors(const struct tensor *tensors, size_t n, const char *key,
+			  const char *expected)
+{
+	cleanup_model struct model *m = model_new();
+
+	m->format = &format_bundle;
+	for (size_t i = 0; i < n; i++) {
+		const char name[] = {(char)('a' + i)};
+		struct tensor t = tensors[i];
+		tensor_id id;
+
+		t.key = arena_copy(&m->arena, span_of(name, 1));
+		assert_int_equal(model_add_tensor(m, &t, &id), 0);
+	}
+	check_member(m, key, expected);
+}
+
 TEST(sizes)
 {
 	int64_t big[] = {INT64_MAX}, small[] = {3, 5};
-	struct tensor tensors[] = {
+	const struct tensor most = {.dtype = 4, .shape = {1, big}};
+	const struct tensor tensors[] = {
 		{.dtype = 1, .shape = {2, small}},
-		{.dtype = 1, .shape = {2, small}, .hidden = true},
-		{.dtype = DTYPE_STRING, .shape = {2, small}, .base = {.size = 100}},
+		{.dtype = DTYPE_STRING,
+		 .shape = {2, small},
+		 .storage = {.type = STORED_EXTENT, .extent = {.size = 100}}},
 		{.dtype = 1, .shape = {1, big}, .damage = "bad"},
 	};
-	struct model m = {.format = &format_bundle, .tensors = tensors, .n_ids = 4, .n_tensors = 3};
 
-	check_member(&m, "tensors", "3");
-	check_member(&m, "bytes", "160");
-	check_member(&m, "damaged", "1");
-	m.n_ids = 2;
-	check_member(&m, "damaged", "");
+	check_tensors(tensors, 3, "tensors", "3");
+	check_tensors(tensors, 3, "bytes", "160");
+	check_tensors(tensors, 3, "damaged", "1");
+	check_tensors(tensors, 2, "damaged", "");
 	/* More than a double could say, and more than there is. */
-	tensors[0] = (struct tensor){.dtype = 4, .shape = {1, big}};
-	check_member(&m, "bytes", "9223372036854775807");
-	tensors[1] = tensors[0];
-	tensors[2] = tensors[0];
-	m.n_ids = 3;
-	check_member(&m, "bytes", "18446744073709551615");
+	check_tensors(&most, 1, "bytes", "9223372036854775807");
+	check_tensors((struct tensor[]){most, most, most}, 3, "bytes", "18446744073709551615");
 }
 
 int main(void)

@@ -316,8 +316,8 @@ TEST(runs_agree_with_a_model)
 
 		make_partition(&p, &seed);
 		for (s.n = 0; s.n < p.n; s.n++)
-			slice[s.n] = (struct slice){p.start + s.n * p.shape.rank,
-						    p.length + s.n * p.shape.rank, 0};
+			slice[s.n] = (struct slice){.start = p.start + s.n * p.shape.rank,
+						    .length = p.length + s.n * p.shape.rank};
 		assert_int_equal(shape_elements(&p.shape, &elements), 0);
 		for (uint64_t at = 0; at < elements * size; at += 1 + random_below(&seed, size)) {
 			size_t hint = random_below(&seed, s.n);

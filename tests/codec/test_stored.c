@@ -22,9 +22,14 @@ static int file_of(struct span bytes)
 static int checksum(struct span bytes, uint32_t dtype, uint64_t elements, bool big_endian,
 		    uint32_t *ret, struct error *err)
 {
-	const struct extent extent = {.offset = BEFORE, .size = bytes.n};
+	const struct stored_run run = {
+		.extent = {.offset = BEFORE, .size = bytes.n},
+		.elements = elements,
+		.dtype = dtype,
+		.big_endian = big_endian,
+	};
 	int fd = file_of(bytes);
-	int r = stored_checksum(fd, &extent, dtype, elements, big_endian, ret, err);
+	int r = stored_checksum(fd, &run, ret, err);
 
 	close(fd);
 	return r;
@@ -72,20 +77,23 @@ TEST(numbers_are_their_bytes)
 
 TEST(verified)
 {
-	const struct extent extent = {.crc = crc32c_mask(0xe3069283), .offset = BEFORE, .size = 9};
-	struct extent other = extent, longer = extent, far = extent;
+	const struct stored_run run = {
+		.extent = {.crc = crc32c_mask(0xe3069283), .offset = BEFORE, .size = 9},
+		.elements = 9,
+		.dtype = 4,
+	};
+	struct stored_run other = run, longer = run, far = run;
 	struct error err = {0};
 	int fd = file_of(span_str("123456789"));
 
-	assert_int_equal(stored_verify(fd, &extent, 4, 9, false, &err), 0);
-	other.crc++;
-	assert_refused(stored_verify(fd, &other, 4, 9, false, &err), -EIO, &err,
-		       "checksum mismatch: stored");
-	longer.size++;
-	assert_refused(stored_verify(fd, &longer, 4, 10, false, &err), -EIO, &err,
-		       "the file ends before");
-	far.offset = INT64_MAX - 9;
-	assert_int_equal(stored_verify(fd, &far, 4, 9, false, &err), -EIO);
+	assert_int_equal(stored_verify(fd, &run, &err), 0);
+	other.extent.crc++;
+	assert_refused(stored_verify(fd, &other, &err), -EIO, &err, "checksum mismatch: stored");
+	longer.extent.size++;
+	longer.elements++;
+	assert_refused(stored_verify(fd, &longer, &err), -EIO, &err, "the file ends before");
+	far.extent.offset = INT64_MAX - 9;
+	assert_int_equal(stored_verify(fd, &far, &err), -EIO);
 	close(fd);
 }
 
@@ -156,7 +164,8 @@ TEST(a_string_of_four_gigabytes)
 	const uint64_t length = ((uint64_t)1 << 32) + 5;
 	static const uint8_t zeros[1 << 20];
 	cleanup_buf struct buf checked = {0}, head = {0};
-	struct extent extent = {.offset = BEFORE};
+	struct stored_run run = {
+		.extent = {.offset = BEFORE}, .elements = 1, .dtype = DTYPE_STRING};
 	struct error err = {0};
 	uint32_t crc, found = 0;
 	int fd;
@@ -169,10 +178,10 @@ TEST(a_string_of_four_gigabytes)
 	for (uint64_t left = length; left; left -= left < sizeof(zeros) ? left : sizeof(zeros))
 		crc = crc32c_extend(crc,
 				    span_of(zeros, left < sizeof(zeros) ? left : sizeof(zeros)));
-	extent.size = head.n + length;
+	run.extent.size = head.n + length;
 	fd = file_of(buf_span(&head));
-	assert_int_equal(ftruncate(fd, (off_t)(extent.offset + extent.size)), 0);
-	assert_int_equal(stored_checksum(fd, &extent, DTYPE_STRING, 1, false, &found, &err), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(run.extent.offset + run.extent.size)), 0);
+	assert_int_equal(stored_checksum(fd, &run, &found, &err), 0);
 	assert_int_equal(found, crc32c_mask(crc));
 	close(fd);
 }

@@ -1,12 +1,11 @@
 #include "codec/content/content.h"
+#include "codec/content/verify.h"
 #include "codec/model/format.h"
 #include "codec/base/json.h"
 #include "codec/graph/layers.h"
 #include "codec/graph/model_json.h"
 #include "codec/model/names.h"
-#include "codec/model/shard.h"
 #include "codec/saved_model/signature.h"
-#include "codec/tensor/stored.h"
 #include "fuzz.h"
 
 enum { TENSORS_MAX = 100, SEEN_MAX = 65536, IOVECS = 16 };
@@ -31,7 +30,7 @@ static void look_at_documents(struct model *m)
 		MUST(d->metagraph < m->n_metagraphs || !d->metagraph);
 		MUST(d->metagraph != m->served || model_document(m, d->type, d->name) == d);
 		buf_reset(&out);
-		if (d->type == DOCUMENT_OBJECT_GRAPH && bundle_print_graph(m, &out, &err) < 0)
+		if (d->type == DOCUMENT_OBJECT_GRAPH && model_graph_json(m, &out, &err) < 0)
 			continue;
 		if (d->type == DOCUMENT_SIGNATURE)
 			MUST(signature_print(d->text, &out, &err) == 0);
@@ -86,19 +85,19 @@ static void look_at_bytes(struct content *c, uint64_t offset, size_t n)
 
 static void verify(struct model *m, const struct tensor *t)
 {
-	struct error err = {0};
-	uint64_t elements;
-	int fd;
+	for (size_t i = 0; i < tensor_runs(t); i++) {
+		struct error err = {0};
 
-	if (t->damage || t->slices || shape_elements(&t->shape, &elements) < 0)
-		return;
-	MUST(t->base.shard < m->n_shards);
-	fd = shard_open(&m->shards[t->base.shard], m->place.rootfd, &err);
-	if (fd < 0)
-		return;
-	if (stored_verify(fd, &t->base, t->dtype, elements, m->big_endian, &err) < 0)
-		MUST(err.text[0]);
-	close(fd);
+		MUST(tensor_run(t, i).extent.shard < m->n_shards);
+		if (verify_part(m, t, i, NULL, &err) < 0)
+			MUST(err.text[0]);
+	}
+}
+
+static void must_be_said(void *context, const char *sentence)
+{
+	(void)context;
+	MUST(sentence[0]);
 }
 
 static void look_at_tensor(struct model *m, struct tensor *t)
@@ -153,4 +152,6 @@ void look_at_model(struct model *m)
 		look_at_tensor(m, t);
 		verify(m, t);
 	}
+	if (m->format->verify)
+		m->format->verify(m, must_be_said, NULL);
 }
