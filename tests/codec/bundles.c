@@ -5,6 +5,7 @@
 #include "codec/base/crc32c.h"
 #include "codec/bundle/bundle.h"
 #include "codec/container/sstable.h"
+#include "codec/open.h"
 #include "codec/tensor/slices.h"
 
 enum { ENTRIES = 64 };
@@ -173,4 +174,26 @@ void bundle_make(const struct folder *f, const char *prefix, const struct made_t
 		buf_release(&k.entries[i].value);
 	}
 	buf_release(&k.shard);
+}
+
+struct model *open_model_in(const char *folder, const char *name)
+{
+	cleanup_buf struct buf path = {0};
+	struct model *m = NULL;
+	struct error err = {""};
+
+	buf_printf(&path, "%s/%s%c", folder, name, 0);
+	if (model_open((const char *)path.p, &m, &err) < 0)
+		fail_msg("%s", err.text);
+	return m;
+}
+
+struct model *open_to_edit(const char *folder, const char *name, enum edits_mode mode)
+{
+	struct model *m = open_model_in(folder, name);
+	struct error err = {""};
+
+	if (edits_open(m, mode, &err) < 0)
+		fail_msg("%s", err.text);
+	return m;
 }

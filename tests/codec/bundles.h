@@ -1,10 +1,13 @@
-/* Small bundles that tests make: what each tensor holds is up to them. */
+/* Small bundles that tests make, what each tensor holds being up to them; and how models are
+ * opened. */
 #ifndef TESTS_CODEC_BUNDLES_H
 #define TESTS_CODEC_BUNDLES_H
 
 #include "support.h"
 
+#include "codec/model/model.h"
 #include "codec/tensor/dtype.h"
+#include "codec/work/edits.h"
 
 enum { MADE_CUTS = 3 };
 
@@ -30,5 +33,10 @@ size_t made_size(const struct made_tensor *t);
  */
 void bundle_make(const struct folder *f, const char *prefix, const struct made_tensor *tensors,
 		 uint8_t *const *contents, size_t n);
+
+/* Opens the model of that name in a folder; fails if that is not possible. */
+struct model *open_model_in(const char *folder, const char *name);
+/* Likewise, so that it can be edited. */
+struct model *open_to_edit(const char *folder, const char *name, enum edits_mode mode);
 
 #endif

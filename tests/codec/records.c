@@ -2,7 +2,6 @@
 
 #include "codec/base/crc32c.h"
 #include "codec/container/pbwire.h"
-#include "codec/work/work.h"
 #include "journal.pb-c.h"
 
 const char records_magic[] = "WFSJNL01";
@@ -15,7 +14,6 @@ void record_frame(struct buf *journal, struct span payload)
 	buf_add_le32(journal, crc32c_masked(span_of(journal->p + start, 8)));
 	buf_add(journal, payload);
 	buf_add_le32(journal, crc32c_masked(payload));
-	assert_false(journal->failed);
 }
 
 static void add(struct buf *journal, Weightfs__Record__KindCase kind, void *body)
@@ -38,28 +36,26 @@ static Weightfs__Content content_of(struct span bytes)
 	return content;
 }
 
-void record_begin(struct buf *journal, const char *name, struct span index, bool this_boot)
+void record_begin(struct buf *journal, const char *name, struct span index, const char *boot)
 {
 	Weightfs__Content content = content_of(index);
 	Weightfs__Begin__File file = WEIGHTFS__BEGIN__FILE__INIT, *files[] = {&file};
 	Weightfs__Begin body = WEIGHTFS__BEGIN__INIT;
-	struct boot_id now = boot_id();
 
 	file.name = pb_data(span_str(name));
 	file.content = &content;
 	body.version = 1;
-	body.boot_id = pb_data(span_str(this_boot ? now.text : "another boot"));
+	body.boot_id = pb_data(span_str(boot));
 	body.n_files = 1;
 	body.files = files;
 	add(journal, WEIGHTFS__RECORD__KIND_BEGIN, &body);
 }
 
-void record_boot(struct buf *journal)
+void record_boot(struct buf *journal, const char *boot)
 {
 	Weightfs__Boot body = WEIGHTFS__BOOT__INIT;
-	struct boot_id now = boot_id();
 
-	body.boot_id = pb_data(span_str(now.text));
+	body.boot_id = pb_data(span_str(boot));
 	add(journal, WEIGHTFS__RECORD__KIND_BOOT, &body);
 }
 
@@ -132,17 +128,25 @@ void record_stage(struct buf *journal, const char *name, uint64_t inode)
 	add(journal, WEIGHTFS__RECORD__KIND_STAGE, &body);
 }
 
-void record_intent(struct buf *journal, const char *name, struct span before, struct span after)
+void record_intent(struct buf *journal, const char *name, struct span before, struct span after,
+		   const char *removed)
 {
 	Weightfs__Content old = content_of(before), fresh = content_of(after);
-	Weightfs__Intent__Step step = WEIGHTFS__INTENT__STEP__INIT, *steps[] = {&step};
+	Weightfs__Intent__Step replace = WEIGHTFS__INTENT__STEP__INIT;
+	Weightfs__Intent__Step remove = WEIGHTFS__INTENT__STEP__INIT;
+	Weightfs__Intent__Step *steps[] = {&replace, &remove};
 	Weightfs__Intent body = WEIGHTFS__INTENT__INIT;
 
-	step.name = pb_data(span_str(name));
-	step.staged = pb_data(span_str("stage.0"));
-	step.before = &old;
-	step.after = &fresh;
-	body.n_steps = 1;
+	replace.name = pb_data(span_str(name));
+	replace.staged = pb_data(span_str("stage.0"));
+	replace.before = &old;
+	replace.after = &fresh;
+	remove.kind = WEIGHTFS__INTENT__STEP__KIND__REMOVE;
+	if (removed)
+		remove.name = pb_data(span_str(removed));
+	remove.staged = pb_data(span_str("stage.1"));
+	remove.inode = 42;
+	body.n_steps = removed ? 2 : 1;
 	body.steps = steps;
 	add(journal, WEIGHTFS__RECORD__KIND_INTENT, &body);
 }

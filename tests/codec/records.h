@@ -1,12 +1,12 @@
 /*
- * Journals that tests write record by record: the one place among them that knows what the records
- * of today look like (proto/journal.proto, codec/work/journal.h). Each function adds to the bytes
- * of a journal.
+ * Journals that tests and fuzzers write record by record: the one place among them that knows what
+ * the records of today look like (proto/journal.proto, codec/work/journal.h). Each function adds to
+ * the bytes of a journal.
  */
 #ifndef TESTS_CODEC_RECORDS_H
 #define TESTS_CODEC_RECORDS_H
 
-#include "support.h"
+#include "codec/base/buf.h"
 
 /* What a journal begins with. */
 extern const char records_magic[];
@@ -14,10 +14,10 @@ extern const char records_magic[];
 /* A frame whose checksums are right, whatever its payload is. */
 void record_frame(struct buf *journal, struct span payload);
 
-/* Edits of a model of which `index` is the file of that name; in this boot, or in another one. */
-void record_begin(struct buf *journal, const char *name, struct span index, bool this_boot);
-/* What follows was written since the machine was started. */
-void record_boot(struct buf *journal);
+/* Edits of a model of which `index` is the file of that name, in the boot of that id. */
+void record_begin(struct buf *journal, const char *name, struct span index, const char *boot);
+/* What follows was written in that boot. */
+void record_boot(struct buf *journal, const char *boot);
 
 enum record_purpose { RECORD_OVERLAY, RECORD_DRAFT, RECORD_REPLACEMENT };
 
@@ -32,9 +32,11 @@ void record_accept(struct buf *journal, uint32_t id, bool holes);
 void record_drop(struct buf *journal, uint32_t id);
 void record_synced(struct buf *journal);
 
-/* A commit makes a name; replaces a file by stage.0; is taken back. */
+/* A commit makes a name; is decided; is taken back. */
 void record_stage(struct buf *journal, const char *name, uint64_t inode);
-void record_intent(struct buf *journal, const char *name, struct span before, struct span after);
+/* stage.0 takes the place of a file, and another file goes, by way of stage.1; NULL: none does. */
+void record_intent(struct buf *journal, const char *name, struct span before, struct span after,
+		   const char *removed);
 void record_abort(struct buf *journal, bool swept);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "codec/work/data_file.h"
 #include "codec/work/edits.h"
+#include "codec/work/work.h"
 #include "codec/open.h"
 
 enum { ALIGN = 4096 };
@@ -86,11 +87,12 @@ static void write_record(const struct record *r, struct buf *journal)
 	else if (record_is(r, "synced"))
 		record_synced(journal);
 	else if (record_is(r, "boot"))
-		record_boot(journal);
+		record_boot(journal, boot_id().text);
 	else if (record_is(r, "stage"))
 		record_stage(journal, made_name, inode_of(made_name));
 	else if (record_is(r, "intent"))
-		record_intent(journal, "m.index", buf_span(&index_now), buf_span(&index_staged));
+		record_intent(journal, "m.index", buf_span(&index_now), buf_span(&index_staged),
+			      NULL);
 	else if (record_is(r, "abort") || record_is(r, "swept"))
 		record_abort(journal, record_is(r, "swept"));
 	else
@@ -114,7 +116,7 @@ void script_read(struct script *s, const char *text, bool this_boot, struct span
 
 	*s = (struct script){.text = text, .this_boot = this_boot};
 	buf_add_str(&s->journal, records_magic);
-	record_begin(&s->journal, "m.index", index, this_boot);
+	record_begin(&s->journal, "m.index", index, this_boot ? boot_id().text : "another boot");
 	s->begun = s->journal.n;
 	for (; *text; text += strcspn(text, ";"), text += *text == ';') {
 		struct record *r = &s->records[s->n++];
@@ -189,13 +191,8 @@ void assert_untouched(struct span journal)
 
 static void open_model(enum edits_mode mode)
 {
-	cleanup_buf struct buf path = {0};
-	struct error err = {""};
-
 	model = model_close(model);
-	buf_printf(&path, "%s/m%c", folder.path, 0);
-	if (model_open((const char *)path.p, &model, &err) < 0 || edits_open(model, mode, &err) < 0)
-		fail_msg("%s", err.text);
+	model = open_to_edit(folder.path, "m", mode);
 }
 
 int recover(struct recovery *ret, struct error *err)

@@ -26,17 +26,6 @@ static const struct made_tensor tensors[] = {
 	{"y", DTYPE_UINT8, 1, {0}, {{0}}, false},
 };
 
-static void open_model(void)
-{
-	cleanup_buf struct buf path = {0};
-	struct error err = {""};
-
-	buf_printf(&path, "%s/m%c", folder.path, 0);
-	if (model_open((const char *)path.p, &model, &err) < 0 ||
-	    edits_open(model, EDITS_LOCK, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
 static int setup(void **state)
 {
 	uint8_t *contents[] = {values, values, values, values};
@@ -47,7 +36,7 @@ static int setup(void **state)
 	for (size_t i = 0; i < SIZE; i++)
 		values[i] = (uint8_t)random_next(&seed);
 	bundle_make(&folder, "m", tensors, contents, ARRAY_SIZE(tensors));
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	return 0;
 }
 
@@ -138,7 +127,7 @@ TEST(a_failed_commit_and_a_kill_after_a_dropped_draft)
 	assert_int_equal(content_close(c, true, &err), CONTENT_DROPPED);
 	fail_to_commit();
 	model = model_close(model);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	if (recover_edits(model, &found, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(found.tensors, 1);

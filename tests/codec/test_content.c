@@ -33,17 +33,6 @@ struct handle {
 	bool for_write;
 };
 
-static void open_model(void)
-{
-	cleanup_buf struct buf path = {0};
-	struct error err = {""};
-
-	buf_printf(&path, "%s/m%c", folder.path, 0);
-	if (model_open((const char *)path.p, &model, &err) < 0 ||
-	    edits_open(model, EDITS_LOCK, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
 /* Takes up what an earlier daemon has left. */
 static void recover_model(struct recovery *ret)
 {
@@ -503,7 +492,7 @@ static void step_die(struct subject *s)
 
 	(void)s;
 	model = model_close(model);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	recover_model(&found);
 	for (size_t i = 0; i < TENSORS; i++) {
 		subjects[i].n_writers = subjects[i].n_readers = 0;
@@ -595,7 +584,7 @@ static void begin_round(void)
 		contents[i] = subjects[i].rules.base;
 	}
 	bundle_make(&folder, "m", tensors, contents, appends ? TENSORS + 1 : TENSORS);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	check_all();
 }
 

@@ -1,6 +1,6 @@
 /* Models as a whole: those of tests/data beside what TensorFlow said of them, and some made here.
  */
-#include "support.h"
+#include "bundles.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,18 +11,6 @@
 #include "codec/saved_model/signature.h"
 #include "codec/open.h"
 #include "texts.h"
-
-static struct model *open_model(const char *folder, const char *name)
-{
-	cleanup_buf struct buf path = {0};
-	struct model *m = NULL;
-	struct error err = {0};
-
-	buf_printf(&path, "%s/%s%c", folder, name, 0);
-	if (model_open((const char *)path.p, &m, &err) < 0)
-		fail_msg("%s", err.text);
-	return m;
-}
 
 static void read_truth(const char *name, struct file *text, struct json *truth)
 {
@@ -218,7 +206,7 @@ TEST(models_of_tensorflow)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
 		cleanup_open_model struct model *m =
-			open_model(getenv("WEIGHTFS_DATA"), models[i].name);
+			open_model_in(getenv("WEIGHTFS_DATA"), models[i].name);
 		cleanup_file struct file text = {0};
 		cleanup_json struct json truth = {0};
 
@@ -239,7 +227,7 @@ TEST(models_of_tensorflow)
 TEST(the_file_stands_for_the_folder)
 {
 	cleanup_open_model struct model *m =
-		open_model(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
+		open_model_in(getenv("WEIGHTFS_DATA"), "vocab/saved_model.pb");
 
 	check_base(m, "saved_model.pb variables/variables.index ");
 	assert_true(m->n_documents == 3 && m->n_tensors == 2);
@@ -254,7 +242,7 @@ TEST(models_of_other_people)
 		skip();
 	for (int tf = 1; tf <= 2; tf++) {
 		cleanup_open_model struct model *m =
-			open_model(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
+			open_model_in(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
 
 		assert_true(m->n_tensors == 3 && m->has_assets);
 		assert_int_equal(m->n_documents, tf == 1 ? 2 : 7);
@@ -336,7 +324,7 @@ TEST(signatures_of_tensorflow_itself_are_not_shown)
 	add_signature(&graph, "__saved_model_init_op", "");
 	add_signature(&graph, "__saved_model_train_op", "");
 	write_graph(&f, &graph);
-	m = open_model(f.path, ".");
+	m = open_model_in(f.path, ".");
 	assert_int_equal(m->n_documents, 0);
 	assert_string_equal(m->absent[DOCUMENT_SIGNATURE], "the model has none");
 	check_base(m, "saved_model.pb ");
@@ -357,7 +345,7 @@ TEST(signature_that_stands_twice)
 	add_signature(&graph, "b", "other");
 	add_signature(&graph, "a", "last");
 	write_graph(&f, &graph);
-	m = open_model(f.path, ".");
+	m = open_model_in(f.path, ".");
 	assert_int_equal(m->n_documents, 2);
 	assert_says(model_document(m, DOCUMENT_SIGNATURE, span_str("a"))->text, "\x1a\x04last");
 	assert_null(m->absent[DOCUMENT_SIGNATURE]);
@@ -387,7 +375,7 @@ TEST(names_of_metagraphs)
 	}
 	folder_write(&f, "saved_model.pb", buf_span(&file));
 	buf_release(&file);
-	m = open_model(f.path, ".");
+	m = open_model_in(f.path, ".");
 	assert_int_equal(m->n_metagraphs, ARRAY_SIZE(cases));
 	assert_int_equal(m->served, 2);
 	assert_true(model_document(m, DOCUMENT_SIGNATURE, span_str("same")) == &m->documents[2]);
@@ -412,7 +400,7 @@ TEST(too_many_signatures)
 		for (int i = 0; i < n; i++)
 			add_signature(&graph, "same", "");
 		write_graph(&f, &graph);
-		m = open_model(f.path, ".");
+		m = open_model_in(f.path, ".");
 		assert_int_equal(m->n_documents, n == 10000);
 		assert_int_equal(m->notes.n > 0, n > 10000);
 		check_base(m, "saved_model.pb ");
@@ -439,7 +427,7 @@ static bool span_has(struct span s, const char *words)
 
 static void check_no_config(const struct folder *f, const char *why, bool noted)
 {
-	cleanup_open_model struct model *m = open_model(f->path, ".");
+	cleanup_open_model struct model *m = open_model_in(f->path, ".");
 
 	assert_null(model_document(m, DOCUMENT_CONFIG, span_str("")));
 	assert_null(model_document(m, DOCUMENT_TRAINING, span_str("")));
@@ -482,7 +470,7 @@ TEST(config_of_an_old_model)
 	add_field(&objects, 1, &object);
 	add_field(&graph, 7, &objects);
 	write_graph(&f, &graph);
-	m = open_model(f.path, ".");
+	m = open_model_in(f.path, ".");
 	assert_int_equal(m->n_documents, 1);
 	assert_says(m->documents[0].text, "{\"class_name\": \"Sequential\", \"config\": [1.0]}");
 	model_close(m);
@@ -494,7 +482,7 @@ TEST(config_of_an_old_model)
 
 static void check_noted(const struct folder *f, const char *words, const char *base)
 {
-	cleanup_open_model struct model *m = open_model(f->path, ".");
+	cleanup_open_model struct model *m = open_model_in(f->path, ".");
 
 	assert_true(span_has(buf_span(&m->notes), words));
 	check_base(m, base);

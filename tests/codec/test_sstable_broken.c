@@ -309,90 +309,63 @@ TEST(two_blocks)
 	assert_hex(buf_span(&entries), "01 61 00 01 70 00");
 }
 
-TEST(key_below_the_separator_before)
+#define UNSORTED_AT(offset) "block at offset " offset ": bad or unsorted entry"
+#define UNSORTED_INDEX	    "in the index block, behind the block at offset 0"
+
+/* What is wrong with two blocks together, or with what leads to them. */
+static const struct pair {
+	const char *name, *first, *second, *index, *says;
+} pairs[] = {
+	{"key_below_the_separator_before", BLOCK_OF("61"), BLOCK_OF("6c"), INDEX_OF("6d", "7a"),
+	 UNSORTED_AT("17")},
+	{"key_of_the_separator_before", BLOCK_OF("61"), BLOCK_OF("6d"), INDEX_OF("6d", "7a"),
+	 UNSORTED_AT("17")},
+	{"second_block_unsorted", BLOCK_OF("61"), BLOCK_OF("61"), INDEX_OF("61", "7a"),
+	 UNSORTED_AT("17")},
+	/* The first key of a block stands whole: a search may come to it without the one before. */
+	{"second_block_begins_like_the_first", BLOCK_OF("61"), "010100 70" RESTARTS,
+	 INDEX_OF("61", "7a"), UNSORTED_AT("17")},
+	{"separators_unsorted", BLOCK_OF("61"), BLOCK_OF("70"), INDEX_OF("7a", "79"),
+	 UNSORTED_INDEX},
+	{"separators_the_same", BLOCK_OF("61"), BLOCK_OF("70"), INDEX_OF("7a", "7a"),
+	 UNSORTED_INDEX},
+	{"one_block_twice", BLOCK_OF("61"), BLOCK_OF("70"), SECOND_IS("000c"), UNSORTED_AT("0")},
+	{"second_block_outside", BLOCK_OF("61"), BLOCK_OF("70"), SECOND_IS("7f0c"),
+	 "block at offset 127, size 12: lies outside"},
+};
+
+static void pair_refused(void **state)
 {
+	const struct pair *p = *state;
 	cleanup_buf struct buf entries = {0};
 	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), BLOCK_OF("6c"), INDEX_OF("6d", "7a"), &entries, &err);
 
-	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
-	r = read_two(BLOCK_OF("61"), BLOCK_OF("6d"), INDEX_OF("6d", "7a"), &entries, &err);
-	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
-}
-
-TEST(second_block_unsorted)
-{
-	cleanup_buf struct buf entries = {0};
-	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), BLOCK_OF("61"), INDEX_OF("61", "7a"), &entries, &err);
-
-	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
-}
-
-/* The first key of a block stands whole: a search may come to it without the block before. */
-TEST(second_block_begins_like_the_first)
-{
-	cleanup_buf struct buf entries = {0};
-	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), "010100 70" RESTARTS, INDEX_OF("61", "7a"), &entries,
-			 &err);
-
-	assert_refused(r, -EBADMSG, &err, "block at offset 17: bad or unsorted entry");
-}
-
-TEST(separators_unsorted)
-{
-	cleanup_buf struct buf entries = {0};
-	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), BLOCK_OF("70"), INDEX_OF("7a", "79"), &entries, &err);
-
-	assert_refused(r, -EBADMSG, &err, "in the index block, behind the block at offset 0");
-	r = read_two(BLOCK_OF("61"), BLOCK_OF("70"), INDEX_OF("7a", "7a"), &entries, &err);
-	assert_refused(r, -EBADMSG, &err, "in the index block, behind the block at offset 0");
-}
-
-TEST(one_block_twice)
-{
-	cleanup_buf struct buf entries = {0};
-	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), BLOCK_OF("70"), SECOND_IS("000c"), &entries, &err);
-
-	assert_refused(r, -EBADMSG, &err, "block at offset 0: bad or unsorted entry");
-}
-
-TEST(second_block_outside)
-{
-	cleanup_buf struct buf entries = {0};
-	struct error err = {0};
-	int r = read_two(BLOCK_OF("61"), BLOCK_OF("70"), SECOND_IS("7f0c"), &entries, &err);
-
-	assert_refused(r, -EBADMSG, &err, "block at offset 127, size 12: lies outside");
+	assert_refused(read_two(p->first, p->second, p->index, &entries, &err), -EBADMSG, &err,
+		       p->says);
 }
 
 static const struct CMUnitTest others[] = {
-	cmocka_unit_test(nothing_wrong),
-	cmocka_unit_test(compressed_block),
-	cmocka_unit_test(every_bit_flipped),
-	cmocka_unit_test(every_length_and_every_beginning),
+	cmocka_unit_test(nothing_wrong),     cmocka_unit_test(compressed_block),
+	cmocka_unit_test(every_bit_flipped), cmocka_unit_test(every_length_and_every_beginning),
 	cmocka_unit_test(two_blocks),
-	cmocka_unit_test(key_below_the_separator_before),
-	cmocka_unit_test(second_block_unsorted),
-	cmocka_unit_test(second_block_begins_like_the_first),
-	cmocka_unit_test(separators_unsorted),
-	cmocka_unit_test(one_block_twice),
-	cmocka_unit_test(second_block_outside),
 };
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(defects) + ARRAY_SIZE(others)];
+	struct CMUnitTest tests[ARRAY_SIZE(defects) + ARRAY_SIZE(pairs) + ARRAY_SIZE(others)];
 	size_t n = 0;
 
-	for (; n < ARRAY_SIZE(defects); n++)
-		tests[n] = (struct CMUnitTest){
-			.name = defects[n].name,
+	for (size_t i = 0; i < ARRAY_SIZE(defects); i++)
+		tests[n++] = (struct CMUnitTest){
+			.name = defects[i].name,
 			.test_func = refused,
-			.initial_state = (void *)(uintptr_t)&defects[n],
+			.initial_state = (void *)(uintptr_t)&defects[i],
+		};
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		tests[n++] = (struct CMUnitTest){
+			.name = pairs[i].name,
+			.test_func = pair_refused,
+			.initial_state = (void *)(uintptr_t)&pairs[i],
 		};
 	memcpy(tests + n, others, sizeof(others));
 	return RUN(tests);

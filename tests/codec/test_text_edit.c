@@ -2,8 +2,6 @@
 #include "bundles.h"
 #include "numbers.h"
 
-#include <stdio.h>
-
 #include "codec/open.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
@@ -25,16 +23,6 @@ static struct model *model;
 static uint8_t *base[TENSORS];
 static uint8_t expected[NUMBERS * 4];
 
-static void open_model(void)
-{
-	char path[300];
-	struct error err = {""};
-
-	snprintf(path, sizeof(path), "%s/m", folder.path);
-	if (model_open(path, &model, &err) < 0 || edits_open(model, EDITS_LOCK, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
 static struct tensor *find(size_t i)
 {
 	return model_find(model, span_str(tensors[i].key));
@@ -54,7 +42,7 @@ static int setup(void **state)
 			base[i][at] = (uint8_t)random_next(&seed);
 	}
 	bundle_make(&folder, "m", tensors, base, TENSORS);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	return 0;
 }
 
@@ -148,7 +136,7 @@ TEST(all_or_nothing)
 		assert_false(content_edited(model, find(WHOLE)));
 	}
 	model = model_close(model);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	assert_int_equal(recover_edits(model, &found, &err), 0);
 	assert_int_equal(found.tensors + found.dropped, 0);
 	check_bytes(WHOLE);
@@ -165,7 +153,7 @@ TEST(taken_up)
 	change(expected, 39);
 	write_text(WHOLE, CONTENT_ACCEPTED);
 	model = model_close(model);
-	open_model();
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
 	assert_int_equal(recover_edits(model, &found, NULL), 0);
 	assert_int_equal(found.tensors, 1);
 	check_bytes(WHOLE);

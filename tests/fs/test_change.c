@@ -23,15 +23,12 @@ static const struct made_tensor tensors[] = {
 static int setup(void **state)
 {
 	uint8_t *contents[] = {zeros, zeros};
-	cleanup_buf struct buf path = {0};
-	struct model *m;
 
 	(void)state;
 	folder_make(&folder);
 	bundle_make(&folder, "m", tensors, contents, ARRAY_SIZE(tensors));
-	buf_printf(&path, "%s/m%c", folder.path, 0);
 	view = view_new();
-	return model_open((const char *)path.p, &m, NULL) < 0 || view_add_model(view, m) < 0;
+	return view_add_model(view, open_model_in(folder.path, "m"));
 }
 
 static int teardown(void **state)

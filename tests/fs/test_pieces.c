@@ -31,7 +31,6 @@ static struct tensor *find(const char *key)
 static int setup(void **state)
 {
 	uint8_t *contents[] = {a_bytes, b_bytes};
-	cleanup_buf struct buf path = {0};
 
 	(void)state;
 	for (size_t i = 0; i < B_SIZE; i++)
@@ -39,9 +38,8 @@ static int setup(void **state)
 	memcpy(a_bytes, b_bytes + 100, A_SIZE);
 	folder_make(&folder);
 	bundle_make(&folder, "m", tensors, contents, ARRAY_SIZE(tensors));
-	buf_printf(&path, "%s/m%c", folder.path, 0);
-	return model_open((const char *)path.p, &model, NULL) < 0 ||
-	       edits_open(model, EDITS_LOCK, NULL) < 0;
+	model = open_to_edit(folder.path, "m", EDITS_LOCK);
+	return 0;
 }
 
 static int teardown(void **state)

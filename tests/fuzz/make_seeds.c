@@ -12,16 +12,14 @@
 
 #include "codec/bundle/bundle.h"
 #include "codec/content/content.h"
-#include "codec/base/crc32c.h"
 #include "codec/work/edits.h"
 #include "codec/graph/keras.h"
-#include "codec/container/pbwire.h"
 #include "codec/container/sstable.h"
 #include "codec/tensor/stored.h"
 #include "codec/tensor/text_layout.h"
 #include "codec/open.h"
 #include "fuzz.h"
-#include "journal.pb-c.h"
+#include "tests/codec/records.h"
 
 /* A big seed makes for slow runs, and shows nothing that a small one does not. */
 enum { SEED_MAX = 64 << 10, JSON_MAX = 16 << 10 };
@@ -165,103 +163,23 @@ static void seed_journal(const char *name, struct span more)
 	write_seed("journal", name, buf_span(&frames));
 }
 
-/* The frame of a record; the target sees to its checksums. */
-static void add_frame(struct buf *out, const Weightfs__Record *record)
-{
-	buf_add_le64(out, weightfs__record__get_packed_size(record));
-	buf_add_le32(out, 0);
-	pb_pack(record, out);
-	buf_add_le32(out, 0);
-}
-
-static void add_stage(struct buf *out)
-{
-	Weightfs__Stage__Name name = WEIGHTFS__STAGE__NAME__INIT, *names[] = {&name};
-	Weightfs__Stage stage = WEIGHTFS__STAGE__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-
-	name.name = pb_data(span_str("small.data-00000-of-00002"));
-	name.inode = 42;
-	stage.n_names = 1;
-	stage.names = names;
-	record.kind_case = WEIGHTFS__RECORD__KIND_STAGE;
-	record.stage = &stage;
-	add_frame(out, &record);
-}
-
-static void fill_content(Weightfs__Content *to, struct span bytes)
-{
-	weightfs__content__init(to);
-	to->size = bytes.n;
-	to->crc32c = crc32c_extend(0, bytes);
-}
-
-/* A commit that replaces a file of that name and content, and removes another one. */
-static void add_intent(struct buf *out, const char *name, struct span content)
-{
-	cleanup_buf struct buf staged = {0};
-	Weightfs__Intent__Step replace = WEIGHTFS__INTENT__STEP__INIT;
-	Weightfs__Intent__Step remove = WEIGHTFS__INTENT__STEP__INIT;
-	Weightfs__Intent__Step *steps[] = {&replace, &remove};
-	Weightfs__Content before, after;
-	Weightfs__Intent intent = WEIGHTFS__INTENT__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-
-	small_model_index(1, &staged);
-	fill_content(&before, content);
-	fill_content(&after, buf_span(&staged));
-	replace.kind = WEIGHTFS__INTENT__STEP__KIND__REPLACE;
-	replace.name = pb_data(span_str(name));
-	replace.staged = pb_data(span_str("stage.0"));
-	replace.before = &before;
-	replace.after = &after;
-	remove.kind = WEIGHTFS__INTENT__STEP__KIND__REMOVE;
-	remove.name = pb_data(span_str("small.data-00000-of-00001"));
-	remove.staged = pb_data(span_str("stage.1"));
-	remove.inode = 42;
-	intent.n_steps = 2;
-	intent.steps = steps;
-	record.kind_case = WEIGHTFS__RECORD__KIND_INTENT;
-	record.intent = &intent;
-	add_frame(out, &record);
-}
-
-static void add_abort(struct buf *out)
-{
-	Weightfs__Abort abort = WEIGHTFS__ABORT__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-
-	record.kind_case = WEIGHTFS__RECORD__KIND_ABORT;
-	record.abort = &abort;
-	add_frame(out, &record);
-}
-
-static void add_boot(struct buf *out)
-{
-	Weightfs__Boot boot = WEIGHTFS__BOOT__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-
-	boot.boot_id = pb_data(span_str("00000000-0000-0000-0000-000000000000"));
-	record.kind_case = WEIGHTFS__RECORD__KIND_BOOT;
-	record.boot = &boot;
-	add_frame(out, &record);
-}
-
 static void seed_commits(void)
 {
-	cleanup_buf struct buf more = {0}, index = {0};
+	static const char shard[] = "small.data-00000-of-00001";
+	cleanup_buf struct buf more = {0}, index = {0}, staged = {0};
 
 	small_model_index(0, &index);
-	add_boot(&more);
+	small_model_index(1, &staged);
+	record_boot(&more, "00000000-0000-0000-0000-000000000000");
 	seed_journal("other_boot", buf_span(&more));
 	buf_reset(&more);
-	add_stage(&more);
+	record_stage(&more, "small.data-00000-of-00002", 42);
 	seed_journal("staged", buf_span(&more));
-	add_intent(&more, "small.index", buf_span(&index));
+	record_intent(&more, "small.index", buf_span(&index), buf_span(&staged), shard);
 	seed_journal("decided", buf_span(&more));
-	add_abort(&more);
+	record_abort(&more, false);
 	seed_journal("taken_back", buf_span(&more));
-	add_intent(&more, "bystander", span_str("bystander"));
+	record_intent(&more, "bystander", span_str("bystander"), buf_span(&staged), shard);
 	seed_journal("of_another_file", buf_span(&more));
 }
 
