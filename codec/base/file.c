@@ -38,7 +38,7 @@ static int unlink_twice(int dirfd, const char *name)
 
 int file_settle_aside(int dirfd, const char *name, uint64_t inode, int asidefd, const char *aside)
 {
-	uint64_t there;
+	uint64_t there = 0;
 	int r = inode_at(asidefd, aside, &there);
 
 	if (r < 0 || !there)
