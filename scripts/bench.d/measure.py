@@ -172,6 +172,7 @@ class Row:
     goal: float
     at_most: bool = False
     unit: str = ''
+    counts: tuple = ()
 
     def reached(self):
         return self.value <= self.goal if self.at_most else self.value >= self.goal
@@ -179,30 +180,35 @@ class Row:
     def cells(self):
         sign = '<=' if self.at_most else '>='
         return (self.name, self.native, self.ours, f'{self.value:.3g}{self.unit}',
-                f'{sign} {self.goal:.3g}{self.unit}', 'yes' if self.reached() else 'NO')
+                f'{sign} {self.goal:.3g}{self.unit}', verdict(self.reached()), self.counted())
+
+    def counted(self):
+        if not self.counts:
+            return ''
+        reached = verdict(all(count.reached() for count in self.counts))
+        return f'{reached:4} {", ".join(map(str, self.counts))}'
 
 
-def speed(name, native, ours, goal):
+def verdict(reached):
+    return 'yes' if reached else 'NO'
+
+
+def speed(name, native, ours, goal, counts=()):
     """Native time by ours: more is better."""
-    return Row(name, show_time(native), show_time(ours), native / ours, goal)
+    return Row(name, show_time(native), show_time(ours), native / ours, goal,
+               counts=counts)
 
 
-def slowness(name, native, ours, goal):
+def slowness(name, native, ours, goal, counts=()):
     """Our time by the native one: less is better."""
-    return Row(name, show_time(native), show_time(ours), ours / native, goal, at_most=True)
+    return Row(name, show_time(native), show_time(ours), ours / native, goal, at_most=True,
+               counts=counts)
 
 
-def duration(name, native, ours, goal):
+def duration(name, native, ours, goal, counts=()):
     """Our time by itself; a native time, or None, is there to be compared with."""
     return Row(name, show_time(native), show_time(ours), ours * 1000, goal * 1000, at_most=True,
-               unit=' ms')
-
-
-def throughput(name, native, ours, size, goal):
-    """Bytes a second in each of two threads, where there are two processors."""
-    threads = min(2, os.cpu_count())
-    return Row(name, show_time(native), show_time(ours), size / GIB / ours / threads, goal,
-               unit=' GiB/s')
+               unit=' ms', counts=counts)
 
 
 def volume(name, native, ours, goal):

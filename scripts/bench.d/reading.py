@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import (MIB, Skipped, as_user, evict, interleave, read_at, read_through, run, spawn,
-                     speed, throughput, timed)
+from counts import of_nothing, of_reading
+from measure import (MIB, Skipped, as_user, evict, interleave, read_at, read_through, run, speed,
+                     timed)
 from mounts import Mount, mounted, needs, needs_root, shard_of
 
 OTHER_USER = 'nobody'
@@ -43,8 +44,8 @@ def squashfuse(bench, stack):
 
 
 RIVALS = {
-    'bindfs': (bindfs, 'bindfs', 1.5),
-    'squashfuse_ll': (squashfuse, 'mksquashfs', 4),
+    'bindfs': (bindfs, 'bindfs', 1),
+    'squashfuse_ll': (squashfuse, 'mksquashfs', 2),
 }
 
 
@@ -59,7 +60,8 @@ def cold(bench):
         jobs += [rival(bench, stack) for rival, _, _ in there.values()]
         read_through(shard_of(bench.one))
         native, ours, *theirs = interleave(bench.rounds, *jobs)
-    yield speed('sequential read, cold in the mount', native, ours, 0.22)
+        counts = of_reading(mount.pid, jobs[1], bench.size / MIB, 'MiB', 1)
+    yield speed('sequential read, cold in the mount', native, ours, 0.22, counts)
     for (name, (_, _, goal)), taken in zip(there.items(), theirs, strict=True):
         yield speed(f'  against {name}', taken, ours, goal)
     if missing:
@@ -79,8 +81,13 @@ def unprivileged(bench):
         def both():
             read_through(shard_of(bench.one))
             return interleave(bench.rounds, *jobs)
-        native, ours = as_user(user, both) if user else both()
-    yield speed('sequential read, unprivileged', native, ours, 0.14)
+
+        def by_user(function):
+            return as_user(user, function) if user else function()
+        native, ours = by_user(both)
+        counts = of_reading(by_user(lambda: mount.pid), lambda: by_user(jobs[1]),
+                            bench.size / MIB, 'MiB', 8)
+    yield speed('sequential read, unprivileged', native, ours, 0.14, counts)
 
 
 def cold_disk(bench):
@@ -106,7 +113,8 @@ def again(bench):
             native, ours = interleave(
                 bench.rounds, timed(lambda n=size: read_through(bench.native, n)),
                 timed(lambda n=size: read_through(path, n)))
-            yield speed(f're-read, third pass, {name} blocks', native, ours, goal)
+            counts = of_nothing(mount.pid, lambda n=size: read_through(path, n))
+            yield speed(f're-read, third pass, {name} blocks', native, ours, goal, counts)
 
 
 def numpy_python():
@@ -122,10 +130,11 @@ def mapped(bench):
     """mmap and sum of floats, warm"""
     python = numpy_python()
     with Mount(bench, bench.one) as mount:
-        done = run(python, MAPPING, str(bench.rounds), bench.native, mount.file('big'),
-                   stdout=subprocess.PIPE)
+        path = mount.file('big')
+        done = run(python, MAPPING, str(bench.rounds), bench.native, path, stdout=subprocess.PIPE)
+        counts = of_nothing(mount.pid, lambda: run(python, MAPPING, '1', path))
     native, ours = map(float, done.stdout.split())
-    yield speed('mmap and sum of floats, warm', native, ours, 0.55)
+    yield speed('mmap and sum of floats, warm', native, ours, 0.50, counts)
 
 
 def scattered(bench):
@@ -140,40 +149,11 @@ def scattered(bench):
         read_through(bench.native)
         native, ours = interleave(bench.rounds, random_reader(bench.native),
                                   random_reader(path, lambda: evict(path)))
-        yield speed('random 4 KiB reads, cold', native, ours, 0.08)
+        evict(path)
+        few = offsets[:4096]
+        counts = of_reading(mount.pid, lambda: read_at(path, few), len(few), 'block', 1)
+        yield speed('random 4 KiB reads, cold', native, ours, 0.08, counts)
         read_through(path)
         native, ours = interleave(bench.rounds, random_reader(bench.native), random_reader(path))
-        yield speed('random 4 KiB reads, warm', native, ours, 0.75)
-
-
-FIRST_VALUE = """
-import sys, tensorflow
-print(tensorflow.train.load_checkpoint(sys.argv[1]).get_tensor('small')[0])
-"""
-
-
-def first_value(bench):
-    """first value, process start included, against TensorFlow"""
-    python = os.environ.get('WEIGHTFS_TF_PYTHON')
-    if not python:
-        raise Skipped('needs a Python that has it, by $WEIGHTFS_TF_PYTHON')
-    environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '-1'}  # graphics cards only delay it
-    with Mount(bench, bench.one) as mount:
-        def print_first():
-            spawn(*mount.command())
-            spawn('od', '-An', '-tf4', '-N4', mount.file('small'))
-        theirs, ours = interleave(
-            bench.rounds,
-            timed(lambda: run(python, '-c', FIRST_VALUE, bench.one, env=environment)),
-            timed(print_first, mount.unmount))
-    yield speed('first value, process start included: TensorFlow', theirs, ours, 100)
-
-
-def check(bench):
-    """weightctl check, hot"""
-    if 'sse4_2' not in Path('/proc/cpuinfo').read_text():
-        raise Skipped('needs a processor with SSE4.2')
-    program, data = bench.build / 'weightctl', shard_of(bench.pieces)
-    native, ours = interleave(bench.rounds, reader(data),
-                              timed(lambda: spawn(program, 'check', bench.pieces)))
-    yield throughput('weightctl check, hot, a thread', native, ours, bench.size, 6)
+        counts = of_nothing(mount.pid, random_reader(path))
+        yield speed('random 4 KiB reads, warm', native, ours, 0.75, counts)

@@ -1,34 +1,59 @@
 """The rows of walking a tree of many tensors, of mounting, and of the daemon's memory."""
 
 import os
+import shutil
 
-from measure import MIB, duration, interleave, read_through, slowness, spawn, timed, volume
-from mounts import Mount
+from counts import of_walking
+from measure import (MIB, Skipped, duration, interleave, read_through, slowness, spawn, speed,
+                     timed, volume)
+from mounts import Mount, mounted
 
 BASE_MEMORY, TENSOR_MEMORY = 24 * MIB, 500
 
 
-def walk(bench, command, name, goals):
-    """Rows of a program that walks a tree; command(ROOT): its words."""
+def through_bindfs(bench, walk_in):
+    """Jobs that walk the native tree through bindfs, cold and warm."""
+    path = bench.path('mnt-bindfs')
+
+    def mounted_after(walks):
+        with mounted(path, 'bindfs', bench.tree, path):
+            for _ in range(walks):
+                walk_in(path)
+            return timed(lambda: walk_in(path))()
+    return [lambda: mounted_after(0), lambda: mounted_after(1)]
+
+
+def walk(bench, command, name, goals, requests):
+    """Rows of a program that walks a tree, cold and warm; command(ROOT): its words."""
+    def walk_in(root):
+        spawn(*command(root))
     with Mount(bench, bench.many) as mount:
-        natively = timed(lambda: spawn(*command(bench.tree)))
-        through = timed(lambda: spawn(*command(mount.path / 'variables')))
-        native, ours = interleave(bench.rounds, natively,
-                                  lambda: mount.remount() or through())
-        yield slowness(f'{name}, {bench.tensors:,} tensors, cold', native, ours, goals[0])
-        through()
-        native, ours = interleave(bench.rounds, natively, through)
-        yield slowness(f'{name}, {bench.tensors:,} tensors, warm', native, ours, goals[1])
+        natively = timed(lambda: walk_in(bench.tree))
+        through = timed(lambda: walk_in(mount.path / 'variables'))
+        ours = [lambda: mount.remount() or through(), through]
+        rivals = through_bindfs(bench, walk_in) if shutil.which('bindfs') else []
+        for i, state in enumerate(('cold', 'warm')):
+            native, taken, *theirs = interleave(bench.rounds, natively, ours[i], *rivals[i:i + 1])
+            if state == 'cold':
+                mount.remount()
+            counts = of_walking(mount.pid, through, bench.tensors, requests[i])
+            yield slowness(f'{name}, {bench.tensors:,} tensors, {state}', native, taken, goals[i],
+                           counts)
+            for other in theirs:
+                yield speed('  against bindfs', other, taken, 1)
+    if not rivals:
+        raise Skipped('not against bindfs: not installed')
 
 
 def find(bench):
     """find -size"""
-    yield from walk(bench, lambda root: ('find', root, '-size', '+1M'), 'find -size', (2.8, 1.7))
+    yield from walk(bench, lambda root: ('find', root, '-size', '+1M'), 'find -size', (4, 1.7),
+                    (50, 0))
 
 
 def listing(bench):
     """ls -lR"""
-    yield from walk(bench, lambda root: ('ls', '-lR', root), 'ls -lR', (1.35, 1.05))
+    yield from walk(bench, lambda root: ('ls', '-lR', root), 'ls -lR', (1.8, 1.05), (50, 0))
 
 
 def start(bench):
