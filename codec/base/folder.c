@@ -60,7 +60,7 @@ static int copy_at(int fromfd, const char *from, int tofd, const char *to,
 static int copy_entry(int fromfd, int tofd, const char *name, const struct folder_copy *what,
 		      int depth)
 {
-	int how = what->how(name, depth);
+	int how = what->how(what->context, name, depth);
 	struct stat st;
 
 	if (how < 0)

@@ -24,7 +24,8 @@ int file_copy(int fromfd, const char *from, int tofd, const char *to);
 /* What folder_copy() makes. */
 struct folder_copy {
 	/* 1: link the file if that is possible; 0: copy it; below 0: leave it out. */
-	int (*how)(const char *name, int depth);
+	int (*how)(void *context, const char *name, int depth);
+	void *context;
 };
 
 /*

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "codec/bundle/bundle.h"
+#include "codec/bundle/bundle_files.h"
 #include "codec/bundle/bundle_objects.h"
 #include "codec/bundle/own.h"
 #include "codec/model/format.h"
@@ -110,6 +111,12 @@ static int load(struct model *m, struct error *err)
 	return r;
 }
 
+static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *out,
+			  struct error *err)
+{
+	return bundle_save_elsewhere(m, "", stage, out, err);
+}
+
 const struct format format_bundle = {
 	.name = "checkpoint",
 	.ending = BUNDLE_INDEX,
@@ -117,6 +124,9 @@ const struct format format_bundle = {
 	.probe = probe,
 	.load = load,
 	.save = bundle_save,
+	.save_elsewhere = save_elsewhere,
+	.keep = bundle_keep,
+	.owns = bundle_owns,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
 	.release = own_release,

@@ -7,6 +7,7 @@
 
 #include "codec/model/model.h"
 
+struct outbox;
 struct stage;
 struct staged;
 
@@ -38,6 +39,20 @@ struct format {
 	 * the format is read-only.
 	 */
 	int (*save)(struct model *m, struct stage *stage, struct error *err);
+	/*
+	 * Puts the model as edited into the outbox (codec/save/outbox.h), for another place; what
+	 * is new in it is staged. -EIO: a part of it is missing or damaged. With save.
+	 */
+	int (*save_elsewhere)(struct model *m, struct stage *stage, struct outbox *out,
+			      struct error *err);
+	/* Puts the model as it is on disk into the outbox, for a backup. -ENOMEM. With save. */
+	int (*keep)(const struct model *m, struct outbox *out);
+	/*
+	 * True if a model whose files begin with that prefix (NULL: it has no such files) may have
+	 * a file of that name, which a commit makes or removes; both are relative to its root.
+	 * With save.
+	 */
+	bool (*owns)(const char *prefix, const char *name);
 	/*
 	 * Adds the content of a tensor, whose values are no range of bytes in a shard:
 	 * tensor_size() bytes; of strings the stored form (codec/tensor/stored.h). -EIO: damaged,

@@ -10,34 +10,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "codec/bundle/bundle.h"
 #include "codec/base/crc32c.h"
 #include "codec/work/edits_state.h"
 #include "codec/base/folder.h"
-#include "codec/model/place.h"
-#include "codec/save/stage.h"
+#include "codec/model/format.h"
+#include "codec/save/outbox.h"
+#include "codec/work/work.h"
 
 #define MARK ".by-weightfs"
-
-/*
- * TensorFlow writes a new data file and renames it, but an index, keras_metadata.pb and assets it
- * writes over in place: a second name of those would follow.
- */
-static bool is_data(const char *name)
-{
-	uint32_t shard, shards;
-	size_t n;
-
-	return bundle_parse_shard_name(name, &n, &shard, &shards);
-}
-
-/* A second name where that is possible and safe, else a copy. */
-static int keep_file(int fromfd, const char *from, int tofd, const char *to)
-{
-	if (is_data(from) && linkat(fromfd, from, tofd, to, 0) == 0)
-		return 0;
-	return file_copy(fromfd, from, tofd, to);
-}
 
 /* ---- the mark ---- */
 
@@ -110,23 +90,29 @@ static int not_ours(const char *name, struct error *err)
 			 name);
 }
 
-/* ---- a checkpoint ---- */
+/* ---- a model of several files ---- */
 
-/* Goes through the data files of that prefix; true if there are any. */
-static bool find_shards(const struct model *m, const char *prefix, bool remove, struct state *state)
+struct keeper {
+	const struct model *m;
+	const struct outbox *files; /* that the backup is to have; the last one is put last, */
+	const char *prefix;	    /* all under names that begin so, */
+	const char *final, *mark;   /* that one's name, and that of the mark */
+	const char *folder;	    /* in which they are */
+};
+
+/* Goes through the files of the backup but the final one; true if there are any. */
+static bool find_files(const struct keeper *k, bool remove, struct state *state)
 {
-	cleanup_dir DIR *dir = place_list_folder(&m->place, prefix);
-	const char *slash = strrchr(prefix, '/');
-	const char *base = slash ? slash + 1 : prefix;
+	cleanup_dir DIR *dir = place_list_folder(&k->m->place, k->prefix);
+	const char *slash = strrchr(k->prefix, '/');
+	size_t start = slash ? (size_t)(slash + 1 - k->prefix) : 0;
 	struct dirent *entry;
-	uint32_t shard, count;
 	bool found = false;
 	struct stat st;
-	size_t n;
 
 	while (dir && (entry = readdir(dir))) {
-		if (!bundle_parse_shard_name(entry->d_name, &n, &shard, &count) ||
-		    n != strlen(base) || memcmp(entry->d_name, base, n) != 0)
+		if (!k->m->format->owns(k->prefix + start, entry->d_name) ||
+		    strcmp(entry->d_name, k->final + start) == 0)
 			continue;
 		found = true;
 		if (remove)
@@ -137,133 +123,113 @@ static bool find_shards(const struct model *m, const char *prefix, bool remove, 
 	return found;
 }
 
-static int keep_shards(const struct model *m, const char *prefix, struct error *err)
+static int keep_file(const struct keeper *k, const struct outbox_file *f, struct error *err)
 {
-	for (uint32_t i = 0; i < m->n_shards; i++) {
-		cleanup_buf struct buf name = {0};
-		int r;
+	cleanup_buf struct buf name = {0};
+	int r;
 
-		if (!m->shards[i].id.ino)
-			continue;
-		bundle_shard_name(prefix, i, m->n_shards, &name);
-		r = name.failed ? -ENOMEM
-				: keep_file(m->place.rootfd, m->shards[i].name, m->place.rootfd,
-					    (const char *)name.p);
-		if (r < 0)
-			return error_set(err, r, "%s: %s", name.p, strerror(-r));
-	}
-	return 0;
+	buf_printf(&name, "%s%s%c", k->prefix, f->name, 0);
+	if (name.failed)
+		return -ENOMEM;
+	r = outbox_make_file(k->m, f, k->m->place.rootfd, (const char *)name.p);
+	return r < 0 ? error_set(err, r, "%s: %s", name.p, strerror(-r)) : 0;
 }
 
-/* What a backup is with that index, which may be elsewhere still. */
-static int look_at_backup(const struct model *m, const char *prefix, int indexfd, const char *index,
-			  struct state *ret)
+/* What the backup is with that final file, which may be elsewhere still. */
+static int look_at_backup(const struct keeper *k, int finalfd, const char *final, struct state *ret)
 {
 	struct stat st;
 
-	if (fstatat(indexfd, index, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(finalfd, final, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	find_shards(m, prefix, false, ret);
+	find_files(k, false, ret);
 	return add_to_state(ret, "index", &st);
 }
 
 /*
- * The index comes last, and only when the mark knows it: what lies there without an index is what
+ * The final file comes last, and only when the mark knows it: what lies there without one is what
  * we began.
  */
-static int keep_index(const struct model *m, const char *prefix, const char *index,
-		      const char *mark, struct error *err)
+static int keep_final(const struct keeper *k, struct error *err)
 {
-	int rootfd = m->place.rootfd, stagefd = m->edits->stagefd, r;
-	cleanup_buf struct buf old = {0}, line = {0};
+	int rootfd = k->m->place.rootfd, stagefd = k->m->edits->stagefd, r;
+	cleanup_buf struct buf line = {0};
 	struct state state = {0};
-	char folder[4096];
 
-	bundle_index_name(m->prefix, &old);
-	if (old.failed)
-		return -ENOMEM;
-	r = file_copy(rootfd, (const char *)old.p, stagefd, STAGE_NEW);
+	r = outbox_make_file(k->m, &k->files->files[k->files->n - 1], stagefd, STAGE_NEW);
 	if (r == 0) /* or it is a mixture of two states */
-		r = model_check_base(m, err);
+		r = model_check_base(k->m, err);
 	if (r == 0)
-		r = look_at_backup(m, prefix, stagefd, STAGE_NEW, &state);
+		r = look_at_backup(k, stagefd, STAGE_NEW, &state);
 	print_state(&state, &line);
 	if (r == 0)
-		r = put_mark(stagefd, rootfd, folder_of(mark, folder, sizeof(folder)), mark, &line);
-	if (r == 0 && renameat(stagefd, STAGE_NEW, rootfd, index) < 0)
+		r = put_mark(stagefd, rootfd, k->folder, k->mark, &line);
+	if (r == 0 && renameat(stagefd, STAGE_NEW, rootfd, k->final) < 0)
 		r = -errno;
 	return r;
 }
 
 /* What is there may be replaced: nothing, what we made, or what we began and did not finish. */
-static int check_backup(const struct model *m, const char *prefix, const char *index,
-			const char *mark, struct error *err)
+static int check_backup(const struct keeper *k, struct error *err)
 {
-	int rootfd = m->place.rootfd;
+	int rootfd = k->m->place.rootfd;
 	struct state state = {0};
 	bool ours;
 
-	if (exists(rootfd, index))
-		ours = look_at_backup(m, prefix, rootfd, index, &state) == 0 &&
-		       is_marked(rootfd, mark, &state);
+	if (exists(rootfd, k->final))
+		ours = look_at_backup(k, rootfd, k->final, &state) == 0 &&
+		       is_marked(rootfd, k->mark, &state);
 	else
-		ours = exists(rootfd, mark) || !find_shards(m, prefix, false, NULL);
-	return ours ? 0 : not_ours(index, err);
+		ours = exists(rootfd, k->mark) || !find_files(k, false, NULL);
+	return ours ? 0 : not_ours(k->final, err);
 }
 
-/* An index is there only while all that it mentions is. */
-static int replace_backup(const struct model *m, const char *prefix, const char *index,
-			  const char *mark, struct error *err)
+/* The final file is there only while all that it mentions is. */
+static int replace_backup(const struct keeper *k, struct error *err)
 {
-	int rootfd = m->place.rootfd, r = 0;
+	int rootfd = k->m->place.rootfd, r = 0;
 	cleanup_buf struct buf nothing = {0};
-	char path[4096];
-	const char *folder = folder_of(m->prefix, path, sizeof(path));
 
-	if (!exists(rootfd, mark))
-		r = put_mark(m->edits->stagefd, rootfd, folder, mark, &nothing);
-	if (r == 0 && unlinkat(rootfd, index, 0) < 0 && errno != ENOENT)
+	if (!exists(rootfd, k->mark))
+		r = put_mark(k->m->edits->stagefd, rootfd, k->folder, k->mark, &nothing);
+	if (r == 0 && unlinkat(rootfd, k->final, 0) < 0 && errno != ENOENT)
 		r = -errno;
 	if (r == 0)
-		r = sync_folder(rootfd, folder, err);
-	if (r == 0) {
-		find_shards(m, prefix, true, NULL);
-		r = keep_shards(m, prefix, err);
-	}
+		r = sync_folder(rootfd, k->folder, err);
 	if (r == 0)
-		r = sync_folder(rootfd, folder, err);
+		find_files(k, true, NULL);
+	for (size_t i = 0; i + 1 < k->files->n && r == 0; i++)
+		r = keep_file(k, &k->files->files[i], err);
 	if (r == 0)
-		r = keep_index(m, prefix, index, mark, err);
-	return r < 0 ? r : sync_folder(rootfd, folder, err);
+		r = sync_folder(rootfd, k->folder, err);
+	if (r == 0)
+		r = keep_final(k, err);
+	return r < 0 ? r : sync_folder(rootfd, k->folder, err);
 }
 
-static int backup_checkpoint(const struct model *m, struct error *err)
+static int backup_files(const struct model *m, const struct outbox *files, struct error *err)
 {
-	cleanup_buf struct buf prefix = {0}, index = {0}, mark = {0};
+	cleanup_buf struct buf prefix = {0}, final = {0}, mark = {0};
+	char path[4096];
+	struct keeper k = {m, files};
 	int r;
 
 	buf_printf(&prefix, "%s.bak%c", m->prefix, 0);
-	buf_printf(&index, "%s.bak.index%c", m->prefix, 0);
+	buf_printf(&final, "%s.bak%s%c", m->prefix, m->format->ending, 0);
 	buf_printf(&mark, "%s.bak" MARK "%c", m->prefix, 0);
-	if (prefix.failed || index.failed || mark.failed)
+	if (prefix.failed || final.failed || mark.failed)
 		return -ENOMEM;
-	r = check_backup(m, (const char *)prefix.p, (const char *)index.p, (const char *)mark.p,
-			 err);
+	k.prefix = (const char *)prefix.p;
+	k.final = (const char *) final.p;
+	k.mark = (const char *)mark.p;
+	k.folder = folder_of(m->prefix, path, sizeof(path));
+	r = check_backup(&k, err);
 	if (r == 0)
-		r = replace_backup(m, (const char *)prefix.p, (const char *)index.p,
-				   (const char *)mark.p, err);
-	return r == 0 || err->text[0] ? r : error_set(err, r, "%s: %s", index.p, strerror(-r));
+		r = replace_backup(&k, err);
+	return r == 0 || err->text[0] ? r : error_set(err, r, "%s: %s", k.final, strerror(-r));
 }
 
-/* ---- a SavedModel ---- */
-
-/* All but our work folder. */
-static int keep_how(const char *name, int depth)
-{
-	if (depth == 0 && strcmp(name, ".weightfs") == 0)
-		return -1;
-	return is_data(name);
-}
+/* ---- a model that is a folder ---- */
 
 static int look_at_folder(int parentfd, const char *name, struct state *ret)
 {
@@ -276,12 +242,12 @@ static int look_at_folder(int parentfd, const char *name, struct state *ret)
 }
 
 /* Made in the work folder, and marked: as one that may be there soon, beside the one that is. */
-static int fill_folder(const struct model *m, int parentfd, const char *mark, struct buf *lines)
+static int fill_folder(const struct model *m, const struct outbox *files, int parentfd,
+		       const char *mark, struct buf *lines)
 {
 	int stagefd = m->edits->stagefd;
 	struct state state = {0};
-	int r = folder_copy(m->place.rootfd, ".", stagefd, STAGE_NEW,
-			    &(struct folder_copy){keep_how});
+	int r = outbox_make_folder(m, files, stagefd);
 
 	if (r == 0)
 		r = look_at_folder(stagefd, STAGE_NEW, &state);
@@ -304,7 +270,8 @@ static int put_folder(int stagefd, int parentfd, const char *name)
 	return 0;
 }
 
-static int backup_folder(const struct model *m, int parentfd, const char *name, struct error *err)
+static int backup_beside(const struct model *m, const struct outbox *files, int parentfd,
+			 const char *name, struct error *err)
 {
 	cleanup_buf struct buf kept = {0}, mark = {0}, lines = {0};
 	struct state state = {0};
@@ -320,7 +287,7 @@ static int backup_folder(const struct model *m, int parentfd, const char *name, 
 			return not_ours((const char *)kept.p, err);
 		print_state(&state, &lines);
 	}
-	r = fill_folder(m, parentfd, (const char *)mark.p, &lines);
+	r = fill_folder(m, files, parentfd, (const char *)mark.p, &lines);
 	if (r == 0) /* or it is a mixture of two states */
 		r = model_check_base(m, err);
 	if (r == 0)
@@ -334,7 +301,7 @@ static int backup_folder(const struct model *m, int parentfd, const char *name, 
 	return r < 0 ? r : sync_folder(parentfd, NULL, err);
 }
 
-static int backup_saved_model(const struct model *m, struct error *err)
+static int backup_folder(const struct model *m, const struct outbox *files, struct error *err)
 {
 	cleanup_fd int parentfd = openat(m->place.rootfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *slash = strrchr(m->place.root, '/');
@@ -342,12 +309,16 @@ static int backup_saved_model(const struct model *m, struct error *err)
 	if (parentfd < 0 || !slash || !slash[1])
 		return error_set(err, -EINVAL, "%s: no place for a backup beside it",
 				 m->place.root);
-	return backup_folder(m, parentfd, slash + 1, err);
+	return backup_beside(m, files, parentfd, slash + 1, err);
 }
 
 int backup_model(struct model *m, struct error *err)
 {
-	int r = m->is_folder ? backup_saved_model(m, err) : backup_checkpoint(m, err);
+	cleanup_outbox struct outbox files = {0};
+	int r = m->format->keep(m, &files);
 
+	if (r == 0)
+		r = m->format->ending ? backup_files(m, &files, err)
+				      : backup_folder(m, &files, err);
 	return r < 0 ? error_prefix(err, r, "backup") : 0;
 }

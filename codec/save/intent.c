@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 
-#include "codec/bundle/bundle.h"
 #include "codec/base/folder.h"
 #include "codec/container/pbwire.h"
+#include "codec/model/format.h"
 #include "codec/work/work.h"
 
 int intent_append_stage(struct journal *j, const struct stage *s, struct error *err)
@@ -92,16 +92,10 @@ int intent_append_abort(struct journal *j, bool swept, struct error *err)
  */
 static bool is_of_model(const struct model *m, const char *name)
 {
-	size_t prefix_n;
-	uint32_t shard, shards;
-
 	for (size_t i = 0; i < m->n_base; i++)
 		if (strcmp(name, m->base[i].name) == 0)
 			return true;
-	if (strcmp(name, "fingerprint.pb") == 0)
-		return true;
-	return m->prefix && bundle_parse_shard_name(name, &prefix_n, &shard, &shards) &&
-	       span_equal(span_of(name, prefix_n), span_str(m->prefix));
+	return m->format->owns && m->format->owns(m->prefix, name);
 }
 
 /* The name of a record, to be freed; NULL if it is none of the model's, or without memory. */

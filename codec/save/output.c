@@ -3,11 +3,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "codec/bundle/bundle.h"
 #include "codec/work/edits_state.h"
 #include "codec/base/folder.h"
 #include "codec/model/format.h"
-#include "codec/save/intent.h"
+#include "codec/save/outbox.h"
 #include "codec/work/lock.h"
 #include "codec/save/stage.h"
 #include "codec/work/work.h"
@@ -18,117 +17,106 @@ static bool exists(const char *path)
 }
 
 /*
+ * True if somebody holds the lock of a file whose name begins with PATH: a model of such files may
+ * have its work folder where ours would be.
+ */
+static bool is_in_use(const char *path)
+{
+	char folder[4096];
+	cleanup_dir DIR *dir = opendir(folder_of(path, folder, sizeof(folder)));
+	const char *name = strrchr(path, '/') + 1;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		cleanup_fd int fd = -1;
+
+		if (entry->d_type == DT_DIR || strncmp(entry->d_name, name, strlen(name)) != 0)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd >= 0 && lock_file(fd) < 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * A mount that died while it tidied up after its last save leaves files without a journal, and
  * nobody else would look for them. They are another's if the place is in use, as the work folder of
  * a mount that saves there or of what stands at PATH itself.
  */
-static void sweep(const struct model *m, const char *index)
+static void sweep(const struct model *m)
 {
-	cleanup_fd int indexfd = open(index, O_RDONLY | O_CLOEXEC), fd = -1;
+	cleanup_fd int fd = -1;
 
-	if (indexfd >= 0 && lock_file(indexfd) < 0)
+	if (is_in_use(m->output))
 		return;
 	fd = work_open(m, NULL);
 	if (fd >= 0 && lock_file(fd) == 0)
 		work_sweep(m, fd);
 }
 
+/* PATH, or the file there that says what the others are. */
+static char *final_path(const struct model *m)
+{
+	const char *ending = m->format->ending;
+	char *path;
+
+	return asprintf(&path, "%s%s", m->output, ending ? ending : "") < 0 ? NULL : path;
+}
+
 int output_choose(struct model *m, const char *path, struct error *err)
 {
-	cleanup_free char *work = NULL, *index = NULL;
+	cleanup_free char *work = NULL, *final = NULL;
 	int r;
 
-	if (asprintf(&work, "%s.weightfs", path) < 0 || asprintf(&index, "%s.index", path) < 0)
+	if (asprintf(&work, "%s.weightfs", path) < 0)
 		return -ENOMEM;
 	m->output = strdup(path);
-	r = m->output ? model_set_workdir(m, work) : -ENOMEM;
+	final = m->output ? final_path(m) : NULL;
+	r = final ? model_set_workdir(m, work) : -ENOMEM;
 	if (r < 0)
 		return r;
-	if (exists(m->is_folder ? path : index) && !work_has_journal(m, true)) {
-		sweep(m, index);
-		return error_set(err, -EEXIST, "%s exists already", m->is_folder ? path : index);
+	if (exists(final) && !work_has_journal(m, true)) {
+		sweep(m);
+		return error_set(err, -EEXIST, "%s exists already", final);
 	}
 	return 0;
 }
 
-static int put(int workfd, const char *staged, int folderfd, const char *name, struct error *err)
+/* The file goes from the work folder to PATH and what its name has behind that. */
+static int put(const struct model *m, const struct outbox_file *f, struct error *err)
 {
-	if (renameat(workfd, staged, folderfd, name) < 0)
-		return error_errno(err, "%s", name);
+	cleanup_buf struct buf path = {0};
+
+	buf_printf(&path, "%s%s%c", m->output, f->name, 0);
+	if (path.failed)
+		return -ENOMEM;
+	if (renameat(m->edits->stagefd, f->from, AT_FDCWD, (const char *)path.p) < 0)
+		return error_errno(err, "%s", path.p);
 	return 0;
 }
 
-/* ---- a checkpoint ---- */
-
-/* What an earlier save of this mount left: its index goes first, so that it never lies. */
-static int put_checkpoint(struct model *m, const struct staged *shard, const struct staged *index,
-			  struct error *err)
+/* What an earlier save of this mount left: its last file goes first, so that it never lies. */
+static int put_files(struct model *m, const struct outbox *out, struct error *err)
 {
-	int workfd = m->edits->stagefd, r;
-	cleanup_buf struct buf name = {0};
-	char folder[4096];
+	cleanup_free char *final = final_path(m);
+	char path[4096];
+	const char *folder = folder_of(m->output, path, sizeof(path));
+	int r = final ? 0 : -ENOMEM;
 
-	bundle_index_name(m->output, &name);
-	if (name.failed)
-		return -ENOMEM;
-	if (unlink((const char *)name.p) < 0 && errno != ENOENT)
-		return error_errno(err, "%s", name.p);
-	buf_reset(&name);
-	bundle_shard_name(m->output, 0, 1, &name);
-	r = name.failed ? -ENOMEM : put(workfd, shard->name, AT_FDCWD, (const char *)name.p, err);
-	folder_of(m->output, folder, sizeof(folder));
+	if (r == 0 && unlink(final) < 0 && errno != ENOENT)
+		r = error_errno(err, "%s", final);
+	for (size_t i = 0; i + 1 < out->n && r == 0; i++)
+		r = put(m, &out->files[i], err);
 	if (r == 0)
 		r = sync_folder(AT_FDCWD, folder, err);
-	buf_reset(&name);
-	bundle_index_name(m->output, &name);
 	if (r == 0)
-		r = name.failed ? -ENOMEM
-				: put(workfd, index->name, AT_FDCWD, (const char *)name.p, err);
+		r = put(m, &out->files[out->n - 1], err);
 	return r < 0 ? r : sync_folder(AT_FDCWD, folder, err);
 }
 
-static int write_checkpoint(struct model *m, struct stage *s, struct error *err)
-{
-	struct staged shard = {.fd = -1}, index = {.fd = -1};
-	int r = bundle_write_fresh(m, s, &shard, &index, err);
-
-	return r < 0 ? r : put_checkpoint(m, &shard, &index, err);
-}
-
-/* ---- a SavedModel ---- */
-
-/* Everything is copied but what is written anew, and what would be wrong. */
-static int copy_how(const char *name, int depth)
-{
-	static const char *const others[] = {"variables", ".weightfs", "fingerprint.pb"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (depth == 0 && strcmp(name, others[i]) == 0)
-			return -1;
-	return 0;
-}
-
-/* The variables as edited, in the new folder. */
-static int write_variables(struct model *m, struct stage *s, int outfd, struct error *err)
-{
-	struct staged shard = {.fd = -1}, index = {.fd = -1};
-	int r;
-
-	if (mkdirat(outfd, "variables", 0777) < 0)
-		return error_errno(err, "variables");
-	if (!m->prefix)
-		return 0;
-	r = bundle_write_fresh(m, s, &shard, &index, err);
-	if (r == 0)
-		r = put(s->workfd, shard.name, outfd, "variables/variables.data-00000-of-00001",
-			err);
-	if (r == 0)
-		r = put(s->workfd, index.name, outfd, "variables/variables.index", err);
-	return r < 0 ? r : sync_folder(outfd, "variables", err);
-}
-
 /* The new folder takes the place of what an earlier save of this mount wrote. */
-static int put_folder(struct model *m, int workfd, struct error *err)
+static int exchange_folder(struct model *m, int workfd, struct error *err)
 {
 	char folder[4096];
 	int r;
@@ -146,29 +134,23 @@ static int put_folder(struct model *m, int workfd, struct error *err)
 	return r;
 }
 
-static int write_folder(struct model *m, struct stage *s, struct error *err)
+static int put_folder(struct model *m, const struct outbox *out, struct error *err)
 {
-	cleanup_fd int outfd = -1;
-	int r;
+	int stagefd = m->edits->stagefd;
+	int r = outbox_make_folder(m, out, stagefd);
 
-	folder_remove(s->workfd, STAGE_NEW);
-	r = folder_copy(m->place.rootfd, ".", s->workfd, STAGE_NEW,
-			&(struct folder_copy){copy_how});
 	if (r < 0)
-		return error_set(err, r, "%s: %s", m->output, strerror(-r));
-	outfd = openat(s->workfd, STAGE_NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = outfd < 0 ? error_errno(err, "%s", m->output) : write_variables(m, s, outfd, err);
-	if (r == 0)
-		r = sync_folder(outfd, NULL, err);
-	if (r == 0)
-		r = put_folder(m, s->workfd, err);
+		error_set(err, r, "%s: %s", m->output, strerror(-r));
+	else
+		r = exchange_folder(m, stagefd, err);
 	if (r < 0)
-		folder_remove(s->workfd, STAGE_NEW);
+		folder_remove(stagefd, STAGE_NEW);
 	return r;
 }
 
 int output_write(struct model *m, struct error *err)
 {
+	cleanup_outbox struct outbox out = {0};
 	struct stage s;
 	int r = model_check_base(m, err);
 
@@ -177,7 +159,9 @@ int output_write(struct model *m, struct error *err)
 	if (r < 0)
 		return r;
 	stage_init(&s, m, m->edits->stagefd);
-	r = m->is_folder ? write_folder(m, &s, err) : write_checkpoint(m, &s, err);
+	r = m->format->save_elsewhere(m, &s, &out, err);
+	if (r == 0)
+		r = m->format->ending ? put_files(m, &out, err) : put_folder(m, &out, err);
 	stage_release(&s);
 	work_sweep_staged(m->edits->stagefd);
 	return r;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #include "codec/base/lfs.h"
+#include "codec/bundle/bundle.h"
+#include "codec/bundle/bundle_files.h"
 #include "codec/bundle/bundle_objects.h"
 #include "codec/bundle/own.h"
 #include "codec/model/format.h"
@@ -20,11 +22,13 @@
 #include "codec/saved_model/saved_model_file.h"
 #include "codec/saved_model/signature.h"
 
-#define GRAPH	   "saved_model.pb"
-#define GRAPH_TEXT "saved_model.pbtxt"
-#define CHUNKED	   "saved_model.cpb"
-#define METADATA   "keras_metadata.pb"
-#define VARIABLES  "variables/variables"
+#define GRAPH	    "saved_model.pb"
+#define GRAPH_TEXT  "saved_model.pbtxt"
+#define CHUNKED	    "saved_model.cpb"
+#define METADATA    "keras_metadata.pb"
+#define FINGERPRINT "fingerprint.pb"
+#define FOLDER	    "variables"
+#define VARIABLES   FOLDER "/variables"
 
 static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
 /* What is kept of saved_model.pb: hundreds of signatures are many already. */
@@ -465,7 +469,7 @@ static int load_variables(struct model *m, bool restored, struct error *err)
 			 "it is stored with the variables, of which there are none");
 	if (restored)
 		do_without_variables(m);
-	else if (has_folder(m, "variables"))
+	else if (has_folder(m, FOLDER))
 		model_note(m, "there are no variables: " VARIABLES ".index is missing");
 	return 0;
 }
@@ -509,7 +513,42 @@ static int save(struct model *m, struct stage *stage, struct error *err)
 {
 	int r = bundle_save(m, stage, err);
 
-	return r < 0 ? r : stage_remove(stage, "fingerprint.pb");
+	return r < 0 ? r : stage_remove(stage, FINGERPRINT);
+}
+
+/* All goes along but what is written anew, and what would be wrong. */
+static int send_how(const char *name, int depth)
+{
+	return depth == 0 && (strcmp(name, FOLDER) == 0 || strcmp(name, FINGERPRINT) == 0) ? -1 : 0;
+}
+
+static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *out,
+			  struct error *err)
+{
+	out->how = send_how;
+	return bundle_save_elsewhere(m, VARIABLES, stage, out, err);
+}
+
+/* TensorFlow writes a new data file and renames it; all else it may write over in place. */
+static int keep_how(const char *name, int depth)
+{
+	uint32_t shard, shards;
+	size_t n;
+
+	(void)depth;
+	return bundle_parse_shard_name(name, &n, &shard, &shards);
+}
+
+static int keep_all(const struct model *m, struct outbox *out)
+{
+	(void)m;
+	out->how = keep_how;
+	return 0;
+}
+
+static bool owns(const char *prefix, const char *name)
+{
+	return strcmp(name, FINGERPRINT) == 0 || (prefix && bundle_owns(prefix, name));
 }
 
 const struct format format_saved_model = {
@@ -518,6 +557,9 @@ const struct format format_saved_model = {
 	.probe = probe,
 	.load = load,
 	.save = save,
+	.save_elsewhere = save_elsewhere,
+	.keep = keep_all,
+	.owns = owns,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
 	.release = own_release,

@@ -1,6 +1,7 @@
 /* Records of a commit, which may come with a model from anywhere. */
 #include "support.h"
 
+#include "codec/model/format.h"
 #include "codec/save/intent.h"
 #include "codec/container/pbwire.h"
 
@@ -9,6 +10,7 @@ static struct model *saved_model(void)
 	struct model *m = model_new();
 
 	assert_non_null(m);
+	m->format = &format_saved_model;
 	m->prefix = strdup("variables/variables");
 	m->base = calloc(2, sizeof(*m->base));
 	assert_true(m->prefix && m->base);
