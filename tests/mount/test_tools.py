@@ -25,18 +25,28 @@ def at(offset, content):
     return lambda old, new: old[:offset] + content + old[offset + len(content):]
 
 
+def at_the_end(content):
+    return lambda old, new: old[:-len(content)] + content
+
+
 # What it does, the command line, what it leaves.
 IN_PLACE = [
     ('cp', 'cp N T', NEW),
     ('cp -a', 'cp -a N T', NEW),
     ('cp -p', 'cp -p N T', NEW),
     ('cp --reflink=auto', 'cp --reflink=auto N T', NEW),
+    ('cp --preserve=xattr', 'cp --preserve=xattr N T', NEW),
     ('cp --sparse=always', 'cp --sparse=always N T', NEW),
     ('cat', 'cat N > T', NEW),
     ('cat, by two', '{ head -c 1000 N; tail -c +1001 N; } > T', NEW),
+    ('cat, by sh', "sh -c 'cat N > T'", NEW),
     ('dd', 'dd if=N of=T bs=4096 status=none', NEW),
     ('dd, a part', 'dd if=N of=T bs=100 count=3 conv=notrunc status=none', head(300)),
     ('dd, synced', 'dd if=N of=T bs=64k conv=notrunc,fsync status=none', NEW),
+    ('dd, odd blocks, synced', 'dd if=N of=T bs=999 conv=fsync status=none', NEW),
+    ('dd from a pipe', '{ head -c 5 N; tail -c +6 N; } | dd of=T bs=77 status=none', NEW),
+    ('dd cuts where it begins', 'printf ABC | dd of=T bs=1 seek=$((SIZE - 3)) status=none',
+     at_the_end(b'ABC')),
     ('dd with seek', 'printf ABC | dd of=T bs=1 seek=500 conv=notrunc status=none', at(500, b'ABC')),
     ('tee', 'tee T < N > /dev/null', NEW),
     ('truncate to its size', 'truncate -s "$SIZE" T', OLD),
@@ -53,13 +63,22 @@ IN_PLACE = [
      " m[100:103] = b\"ABC\"; m.flush()'", at(100, b'ABC')),
     ('numpy tofile', "python3 -c 'import numpy; numpy.fromfile(\"N\", \"u1\").tofile(\"T\")'", NEW),
     ('cp, too long: what fits is there', 'cat N S > L; ! cp L T', NEW),
-    ('touch, chmod', 'touch T && chmod 600 T && chmod 644 T', OLD),
+    ('cat, too long', 'cat N S > L; ! cat L > T', NEW),
+    ('dd, too long', 'cat N S > L; ! dd if=L of=T status=none', NEW),
+    ('touch, chmod', 'touch T && touch -d 2001-01-01 T && chmod 600 T && chmod u+rw,go+r T', OLD),
+    ('chown, chgrp', 'chown "$(id -u):$(id -g)" T && chgrp "$(id -g)" T', OLD),
 ]
 
 # They fail, and say so; the model is as it was.
 REFUSED = [
     ('cp, too short', 'cp S T', 'Invalid argument'),
+    ('cat, too short', 'cat S > T', 'Invalid argument'),
+    ('tee, too short', 'tee T < S', 'Invalid argument'),
     ('dd, too short', 'dd if=S of=T status=none', 'Invalid argument'),
+    ('dd, too short, synced', 'dd if=S of=T conv=fsync status=none', 'Invalid argument'),
+    ('dd cuts, and ends too early', 'dd if=S of=T bs=1 seek=50 status=none', 'Invalid argument'),
+    ('sort -o, too short', 'sort -o T S', 'Invalid argument'),
+    ('awk, too short', """awk 'BEGIN { print 1 > "T" }'""", 'Invalid argument'),
     ('truncate, shorter', 'truncate -s 10 T', 'Invalid argument'),
     ('truncate, longer', 'truncate -s +10 T', 'File too large'),
     ('a hard link', 'ln T D/another', 'Operation not permitted'),
@@ -79,7 +98,7 @@ READING = [
 
 
 class Place:
-    """A mounted checkpoint or SavedModel, one of its tensors, and what to put there."""
+    """A mounted model, one of its tensors, and what to put there."""
 
     def __init__(self, mounted, prefix, key, path, folder):
         self.mount, self.prefix, self.key, self.folder = mounted, prefix, key, folder
@@ -111,25 +130,27 @@ def replace_word(script, letter, path):
     return re.sub(rf'(?<![\w.]){letter}(?![\w.])(?=$|[\s/"\'|;)&>])', lambda _: path, script)
 
 
+# A model, the prefix of its bundle, and a tensor: its key, which is its path; or the largest one.
 PLACES = {
-    'checkpoint': ('mlp_weights/mlp', None),
-    'saved_model': ('mlp', 'variables/variables'),
+    'checkpoint': ('mlp_weights/mlp', None, None),
+    'saved_model': ('mlp', 'variables/variables', None),
+    'odd size': ('plain', None, 'bytes'),
 }
 
 
 @pytest.fixture(params=PLACES)
 def place(request, copy_of, tmp_path):
-    argument, below = PLACES[request.param]
-    model = copy_of(argument)
+    argument, below, tensor = PLACES[request.param]
+    model = request.getfixturevalue('plain') if argument == 'plain' else copy_of(argument)
     folder = tmp_path / 'elsewhere'
     folder.mkdir()
     prefix = model / below if below else model
     with Mount(model) as mounted:
-        key, path = a_tensor(mounted, prefix)
+        key, path = (tensor, tensor) if tensor else a_tensor(mounted)
         yield Place(mounted, prefix, key.encode(), path, folder)
 
 
-def a_tensor(mounted, prefix):
+def a_tensor(mounted):
     """The largest tensor below 1 MB: its key, and its path below variables/."""
     rows = [line.split('\t') for line in
             (mounted.path / 'tensors.tsv').read_text().splitlines()[1:]]
