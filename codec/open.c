@@ -210,12 +210,7 @@ struct model *model_close(struct model *m)
 {
 	if (!m)
 		return NULL;
-	for (tensor_id i = 0; i < m->n_ids; i++) {
-		struct tensor *t = model_tensor(m, i);
-
-		content_free(t->content);
-		t->content = NULL;
-	}
+	content_free_all(m);
 	m->edits = edits_free(m->edits);
 	return model_free(m);
 }

@@ -75,6 +75,16 @@ static void put_locked(struct content *c)
 	content_free(c);
 }
 
+void content_free_all(struct model *m)
+{
+	for (tensor_id i = 0; i < m->n_ids; i++) {
+		struct tensor *t = model_tensor(m, i);
+
+		content_free(t->content);
+		t->content = NULL;
+	}
+}
+
 static int check_editable(const struct model *m, const struct tensor *t, struct error *err)
 {
 	if (m->read_only)

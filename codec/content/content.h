@@ -67,8 +67,9 @@ int content_verify(struct content *c, struct error *err);
  * what it lacked.
  */
 enum content_outcome content_close(struct content *c, bool for_write, struct error *err);
-/* Of a model that goes away. */
 void content_free(struct content *c);
+/* Those of a model that goes away. */
+void content_free_all(struct model *m);
 
 /* Bytes that are seen now, of a tensor that may or may not be open. */
 uint64_t content_size(struct model *m, const struct tensor *t);

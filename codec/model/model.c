@@ -229,7 +229,7 @@ bool model_let_go(struct model *m)
 
 int model_check_base(const struct model *m, struct error *err)
 {
-	int r = 0;
+	int r = place_check(&m->place, err);
 
 	for (size_t i = 0; i < m->n_base && r == 0; i++)
 		r = check_file(m, m->base[i].name, &m->base[i].id, err);

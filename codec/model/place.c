@@ -1,17 +1,37 @@
 #include "codec/model/place.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 
 enum { LISTED_MAX = 6 /* names that a message lists */ };
 
+/* Where a folder is now, as the kernel tells it. */
+static int path_of(int fd, char ret[PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, PATH_MAX);
+	if (n < 0 || n == PATH_MAX)
+		return n < 0 ? -errno : -ENAMETOOLONG;
+	ret[n] = '\0';
+	return 0;
+}
+
 static int open_root(struct place *p, const char *root, struct error *err)
 {
+	char now[PATH_MAX];
+
 	p->rootfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->rootfd < 0)
 		return error_errno(err, "%s", root);
 	p->root = realpath(root, NULL);
-	return p->root ? 0 : error_errno(err, "%s", root);
+	if (!p->root)
+		return error_errno(err, "%s", root);
+	p->traced = path_of(p->rootfd, now) == 0 && strcmp(now, p->root) == 0;
+	return 0;
 }
 
 /* The folder and the name of an argument that is no folder itself. */
@@ -85,6 +105,7 @@ int place_within(const struct place *folder, const char *name, struct place *ret
 		.root = strdup(folder->root),
 		.name = strdup(name),
 		.rootfd = folder->rootfd,
+		.traced = folder->traced,
 		.shared = true,
 	};
 
@@ -108,6 +129,16 @@ void place_release(struct place *place)
 	if (!place->shared)
 		close_pointer(&place->rootfd);
 	*place = (struct place){.rootfd = -1};
+}
+
+int place_check(const struct place *place, struct error *err)
+{
+	char now[PATH_MAX];
+
+	if (!place->traced || path_of(place->rootfd, now) < 0 || strcmp(now, place->root) == 0)
+		return 0;
+	return error_set(err, -ESTALE, "%s: what was mounted is %s now", place->root,
+			 quote(span_str(now)));
 }
 
 bool place_has(const struct place *place, const char *name)

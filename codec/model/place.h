@@ -13,6 +13,7 @@ struct place {
 	char *path;	/* the same, absolute */
 	char *root;	/* absolute path of the folder that holds the model */
 	int rootfd;	/* that folder */
+	bool traced;	/* /proc tells where rootfd leads, and that was root when it was opened */
 	bool shared;	/* rootfd is that of another place, which outlives this one */
 	char *name;	/* last component of the argument, where it lies in the folder; "" where the
 			 * argument is the folder itself */
@@ -34,6 +35,11 @@ int place_beside(const struct place *folder, struct place *ret);
  */
 int place_within(const struct place *folder, const char *name, struct place *ret);
 void place_release(struct place *place);
+/*
+ * -ESTALE: the folder, or one that it lies in, goes by another name now, so another one may be in
+ * its place. Looks at no path: one of our own mounts may be there.
+ */
+int place_check(const struct place *place, struct error *err);
 /* True if a regular file of that name is there, links followed. */
 bool place_has(const struct place *place, const char *name);
 /* The names in the folder, or in the one below it that holds path; NULL if it cannot be read. */

@@ -10,6 +10,7 @@
 #include "codec/save/intent.h"
 #include "codec/save/output.h"
 #include "codec/save/rebase.h"
+#include "codec/save/resume.h"
 #include "codec/save/settle.h"
 #include "codec/work/region.h"
 #include "codec/save/stage.h"
@@ -94,13 +95,12 @@ static int decide(struct edits *e, struct stage *s, struct error *err)
 	if (steps_undo(&steps, &undo) == 0 && intent_append_abort(&e->journal, false, &undo) == 0 &&
 	    journal_sync(&e->journal, &undo) == 0)
 		return r;
-	freeze(m, -EROFS,
-	       "a commit stopped half way: detach this mount (weightfs -u --lazy); "
-	       "the next one finishes it, or weightctl recover");
+	e->halfway = true;
+	freeze(m, -EROFS, "a save stopped half way: save again, and it goes on");
 	return error_set(err, -EROFS,
-			 "%s; it could not be taken back (%s): nothing is lost, and "
-			 "the next mount finishes it, or weightctl recover: detach this one with "
-			 "weightfs -u --lazy",
+			 "%s; it could not be taken back (%s): nothing is lost. Saving again goes "
+			 "on with it; so does weightctl recover, or the next mount, when this one "
+			 "is detached with weightfs -u --lazy",
 			 quote(span_str(err->text)), undo.text);
 }
 
@@ -168,11 +168,16 @@ static int commit_stage(struct edits *e, struct stage *s, struct error *err)
 /* What is in the model now is no edit any more, whoever else has changed the model since. */
 static void take_up(struct model *m, const struct stage *s, struct commit_report *ret)
 {
+	int r = model_rebase(m, s, &ret->unread);
+
 	m->edits->unsaved = false;
-	if (model_rebase(m, s, &ret->unread) == 0) {
+	if (r == 0) {
+		m->read_only = 0;
 		settle_after_commit(m);
 		return;
 	}
+	if (!ret->unread.text[0])
+		error_set(&ret->unread, r, "%s", strerror(-r));
 	m->edits->overtaken = true;
 	freeze(m, -ESTALE, "saved, but the model could not be read again: mount it again");
 	(void)edits_remove(m, NULL);
@@ -251,6 +256,49 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	return r;
 }
 
+/* What stopped half way is done now, on disk. */
+static void take_up_resumed(struct model *m, struct commit_report *ret)
+{
+	m->edits->halfway = false;
+	ret->rewritten = true;
+	take_up(m, NULL, ret);
+}
+
+static int commit_resumed(struct model *m, struct commit_report *ret, struct error *err)
+{
+	struct recovery found;
+	int r = resume(m, recover_edits, &found, err);
+
+	if (r < 0)
+		return r;
+	if (!found.finished) /* it was taken back after all, only not durably at once */
+		return error_set(err, -EROFS,
+				 "a save was taken back: detach this mount with weightfs -u "
+				 "--lazy; the next one has the edits");
+	take_up_resumed(m, ret);
+	return 0;
+}
+
+int commit_discard(struct model *m, struct error *err)
+{
+	struct commit_report report = {.tensors = 0};
+	struct recovery found;
+	int r;
+
+	if (!m->edits->halfway)
+		return edits_remove(m, err);
+	r = resume(m, recover_discard, &found, err);
+	if (r == 0 && found.finished) {
+		take_up_resumed(m, &report);
+		return 1;
+	}
+	if (r == 0) {
+		m->edits->halfway = false;
+		m->read_only = 0;
+	}
+	return r;
+}
+
 int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
 		 struct error *err)
 {
@@ -261,9 +309,11 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 		*ret = (struct commit_report){.tensors = 0};
 		return 0;
 	}
-	if (m->read_only)
-		return error_set(err, m->read_only, "%s", m->why_read_only);
-	if (m->output) {
+	if (m->edits && m->edits->halfway) {
+		r = commit_resumed(m, &report, err);
+	} else if (m->read_only) {
+		r = error_set(err, m->read_only, "%s", m->why_read_only);
+	} else if (m->output) {
 		r = commit_elsewhere(m, &report, err);
 	} else {
 		m->edits->saving = true;

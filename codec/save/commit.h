@@ -41,12 +41,19 @@ struct commit_report {
  *
  * -ESTALE: the model changed underneath. Anything else below 0: it did not work (no space, a
  * damaged tensor ...). Either way the model is whole and the edits are kept. If what was begun
- * could not be taken back the model turns read-only, and the next mount finishes it.
+ * could not be taken back the model turns read-only, and the next commit goes on with it, or the
+ * next mount.
  *
  * Somebody else may change or remove what was saved before it is read again: then ret->unread says
  * so, the model turns read-only, and nothing is pending any more.
  */
 int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
 		 struct error *err);
+/*
+ * Drops all edits, as edits_remove() does; what contents still show is theirs to forget. A commit
+ * that stopped half way is carried through first, if that is possible: then nothing was dropped,
+ * and the result is 1.
+ */
+int commit_discard(struct model *m, struct error *err);
 
 #endif

@@ -14,13 +14,14 @@ static int copy_place(const struct place *from, struct place *ret)
 		.path = strdup(from->path),
 		.root = strdup(from->root),
 		.name = strdup(from->name),
+		.traced = from->traced,
 		.rootfd = fcntl(from->rootfd, F_DUPFD_CLOEXEC, 0),
 	};
 	return ret->argument && ret->path && ret->root && ret->name && ret->rootfd >= 0 ? 0
 											: -ENOMEM;
 }
 
-static int reload(const struct model *m, struct model **ret, struct error *err)
+int model_reload(const struct model *m, struct model **ret, struct error *err)
 {
 	cleanup_model struct model *fresh = model_new();
 	int r = fresh ? copy_place(&m->place, &fresh->place) : -ENOMEM;
@@ -136,11 +137,11 @@ static void take_over(struct model *m, struct model *fresh)
 int model_rebase(struct model *m, const struct stage *stage, struct error *err)
 {
 	cleanup_model struct model *fresh = NULL;
-	int r = reload(m, &fresh, err);
+	int r = model_reload(m, &fresh, err);
 
 	if (r < 0)
 		return r;
-	if (!has_same_tensors(m, fresh) || !is_staged(stage, fresh))
+	if (!has_same_tensors(m, fresh) || (stage && !is_staged(stage, fresh)))
 		return error_set(err, -ESTALE, "%s: saved by somebody else", m->place.path);
 	pthread_rwlock_wrlock(&m->layout);
 	pthread_mutex_lock(&m->contents);

@@ -171,6 +171,13 @@ static int forget(struct edits *e, struct error *err)
 	return 0;
 }
 
+void edits_let_go(struct edits *e)
+{
+	pthread_mutex_lock(&e->lock);
+	let_go(e);
+	pthread_mutex_unlock(&e->lock);
+}
+
 int edits_remove(struct model *m, struct error *err)
 {
 	struct edits *e = m->edits;

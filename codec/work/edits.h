@@ -22,7 +22,7 @@ enum edits_mode {
 	 * folder: an earlier mount has left nothing behind.
 	 */
 	EDITS_LOCK_LATER,
-	EDITS_LOOK, /* never: for recover_inspect() (codec/save/recover.h) */
+	EDITS_LOOK, /* never: for recover_inspect() (codec/save/recover.h) and resume.c */
 };
 
 /*

@@ -17,6 +17,7 @@ struct edits {
 	uint32_t next_region;
 	_Atomic bool unsaved;	 /* something was edited since the last commit */
 	_Atomic bool saving;	 /* a commit is under way */
+	bool halfway;		 /* a commit stopped where it could not go on, nor back */
 	bool overtaken;		 /* saved, and then changed by others: nothing is edited any more */
 	struct scratch *scratch; /* the drafts of texts that there are */
 	int lockfd;		 /* the model's lock (codec/work/lock.h); -1: not locked */
@@ -31,6 +32,8 @@ int edits_place(struct edits *e, struct error *err);
  * Else, or where that fails, the work folder is removed.
  */
 bool edits_renew(struct edits *e, bool drafts);
+/* Closes the work folder, and leaves all in it as it is. */
+void edits_let_go(struct edits *e);
 /* Adds a record. The lock is held. */
 int edits_append(struct edits *e, const Weightfs__Record *record, struct error *err);
 /* What has that number in the journal is not used any more. Likewise. */

@@ -165,12 +165,13 @@ static void revert_all(struct view *v, const struct branch *b, node_id **changed
 	}
 }
 
-/* What a commit that stopped half way has staged may be all that the model has. */
 static int discard_one(struct model *m, struct error *err)
 {
-	if (m->read_only && edits_exist(m))
-		return error_set(err, m->read_only, "%s: %s", m->place.path, m->why_read_only);
-	return edits_remove(m, err);
+	int r = commit_discard(m, err);
+
+	if (r > 0)
+		log_line("%s: a save had stopped half way, and was finished", m->place.path);
+	return r;
 }
 
 int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct error *err)
