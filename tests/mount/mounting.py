@@ -290,9 +290,12 @@ class Mount:
             return error.errno == errno.ENOTCONN
         return not self.mounted()
 
-    def give_up(self):
-        """Leaves edits where they are: kills the daemon and detaches."""
+    def give_up(self, *files):
+        """Leaves edits where they are: kills the daemon, under open files, and detaches."""
         self.kill()
+        for fd in files:
+            with pytest.raises(OSError):
+                os.close(fd)
         self.detach()
 
     def detach(self):

@@ -46,10 +46,7 @@ def test_status_of_a_model_without_edits(plain):
 def test_status_tells_of_a_draft(plain):
     with Mount(plain) as m:
         fd = os.open(m.file('tiny'), os.O_WRONLY | os.O_TRUNC)
-        m.kill()
-        with pytest.raises(OSError):
-            os.close(fd)
-        m.detach()
+        m.give_up(fd)
     assert '1 unfinished draft' in weightctl('status', plain).stdout
 
 

@@ -95,10 +95,7 @@ def test_a_draft_of_a_killed_daemon_is_dropped_and_that_is_said(plain, plain_con
         fd = os.open(m.file('bytes'), os.O_WRONLY | os.O_TRUNC)
         os.write(fd, b'unfinished')
         os.fsync(fd)
-        m.kill()
-        with pytest.raises(OSError):
-            os.close(fd)
-        m.detach()
+        m.give_up(fd)
     with Mount(plain) as m:
         assert 'unfinished draft' in m.said
         assert m.file('bytes').read_bytes() == plain_contents['bytes']
@@ -122,10 +119,7 @@ def test_a_draft_of_a_text_is_missed_once(copy_of, model, path, found, committed
         os.write(fd, b'unfinished')
         if committed:
             m.commit()
-        m.kill()
-        with pytest.raises(OSError):
-            os.close(fd)
-        m.detach()
+        m.give_up(fd)
     assert '1 unfinished draft' in weightctl('status', model).stdout
     with Mount(model) as m:
         assert '1 unfinished draft' in m.said
@@ -158,10 +152,7 @@ def test_a_draft_completed_and_synced_is_no_draft(plain):
         fd = os.open(m.file('tiny'), os.O_WRONLY | os.O_TRUNC)
         os.write(fd, b'complete and synced.')
         os.fsync(fd)
-        m.kill()
-        with pytest.raises(OSError):
-            os.close(fd)
-        m.detach()
+        m.give_up(fd)
     saved_by_the_next_mount(plain)
     assert cat(plain, 'tiny') == b'complete and synced.'
 

@@ -70,28 +70,29 @@ def test_a_keras_model_predicts_what_its_new_weights_say(copy_of, tensorflow):
         assert floats(output) == expected
 
 
+def write_all_layers(m, rng):
+    """New values for the weights of mlp, in the order of get_weights()."""
+    rows, expected = {row['path']: row for row in rows_of(m).values()}, []
+    for i in range(3):
+        for name in ('kernel', 'bias'):
+            row = rows[f'variables/layer_with_weights-{i}/{name}']
+            expected.append(('float32', json.loads(row['shape']), new_value(rng, row)))
+            write(rng, m.path / row['path'], expected[-1][2])
+    return expected
+
+
 def test_all_weights_of_a_keras_model(copy_of, tensorflow):
-    rng, model, expected = random.Random(2), copy_of('mlp'), []
+    model = copy_of('mlp')
     with Mount(model) as m:
-        rows = {row['path']: row for row in rows_of(m).values()}
-        for i in range(3):
-            for name in ('kernel', 'bias'):
-                row = rows[f'variables/layer_with_weights-{i}/{name}']
-                expected.append(('float32', json.loads(row['shape']), new_value(rng, row)))
-                write(rng, m.path / row['path'], expected[-1][2])
+        expected = write_all_layers(m, random.Random(2))
     weights, _ = tensorflow.keras_model(str(model), None)
     assert weights == expected
 
 
 def test_weights_for_load_weights(copy_of, tensorflow):
-    rng, prefix, expected = random.Random(3), copy_of('mlp_weights/mlp'), []
+    prefix = copy_of('mlp_weights/mlp')
     with Mount(prefix) as m:
-        rows = {row['path']: row for row in rows_of(m).values()}
-        for i in range(3):
-            for name in ('kernel', 'bias'):
-                row = rows[f'variables/layer_with_weights-{i}/{name}']
-                expected.append(('float32', json.loads(row['shape']), new_value(rng, row)))
-                write(rng, m.path / row['path'], expected[-1][2])
+        expected = write_all_layers(m, random.Random(3))
     assert tensorflow.keras_weights(str(prefix)) == expected
 
 
