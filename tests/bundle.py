@@ -109,19 +109,24 @@ def message(field, content):
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 
-def fields_of(data):
-    """The fields of a message without repeated ones: number -> value."""
-    found, at = {}, 0
+def each_field(data):
+    """The fields of a message: (number, value), in their order."""
+    at = 0
     while at < len(data):
         tag, at = take_varint(data, at)
         if tag & 7 == 0:
-            found[tag >> 3], at = take_varint(data, at)
+            value, at = take_varint(data, at)
         elif tag & 7 == 5:
-            found[tag >> 3], at = struct.unpack_from('<I', data, at)[0], at + 4
+            value, at = struct.unpack_from('<I', data, at)[0], at + 4
         else:
             size, at = take_varint(data, at)
-            found[tag >> 3], at = data[at:at + size], at + size
-    return found
+            value, at = data[at:at + size], at + size
+        yield tag >> 3, value
+
+
+def fields_of(data):
+    """The fields of a message without repeated ones: number -> value."""
+    return dict(each_field(data))
 
 
 # ----------------------------------------------------------------------------------------- entries

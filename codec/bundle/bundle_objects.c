@@ -146,12 +146,6 @@ static int load_config(const struct look *c)
 
 /* ---- the object graph ---- */
 
-/* True if a function of the SavedModel works with that node. */
-static bool is_used(const struct model *m, uint32_t node)
-{
-	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
-}
-
 static int take_attribute(void *look, const struct graph_attribute *a)
 {
 	struct look *c = look;
@@ -162,7 +156,7 @@ static int take_attribute(void *look, const struct graph_attribute *a)
 		return 0;
 	t->variable = arena_copy(&c->m->arena, a->full_name);
 	t->node = a->node;
-	t->used = is_used(c->m, a->node);
+	t->used = model_uses_node(c->m, a->node);
 	return t->variable.p ? 0 : -ENOMEM;
 }
 
@@ -206,7 +200,8 @@ static int add_graph_document(struct model *m, const struct own_entry *graph)
 static int load_graph(struct model *m, const struct own_entry *graph, struct look *look,
 		      struct error *err)
 {
-	const struct graph_visitor visitor = {take_attribute, look_for_layers, look};
+	const struct graph_visitor visitor = {
+		.attribute = take_attribute, .edge = look_for_layers, .context = look};
 	cleanup_buf struct buf stored = {0};
 	struct error edges = {0};
 	struct span message;
@@ -254,6 +249,26 @@ int bundle_load_objects(struct model *m)
 		return 0;
 	}
 	return load_config(&look);
+}
+
+size_t bundle_count_nameless(const struct model *m)
+{
+	static const char tail[] = "/.ATTRIBUTES/VARIABLE_VALUE";
+	const struct tensor *t;
+	size_t n = 0;
+
+	for (size_t i = 0; m->n_objects && (t = model_next(m, &i));)
+		n += !t->variable.n && span_ends(t->key, span_str(tail));
+	return n;
+}
+
+void bundle_remark_nameless(struct model *m)
+{
+	size_t n = bundle_count_nameless(m);
+
+	if (n)
+		model_remark(m, "%zu variable%s no name of %s own, and cannot be in names/", n,
+			     n == 1 ? " has" : "s have", n == 1 ? "its" : "their");
 }
 
 int bundle_graph(struct model *m, struct buf *stored, struct span *ret, struct error *err)

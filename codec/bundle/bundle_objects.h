@@ -12,6 +12,10 @@
  * that cannot be read, or makes no sense, is noted and costs what it would have said. -ENOMEM.
  */
 int bundle_load_objects(struct model *m);
+/* Variables for which the object graph has no name. */
+size_t bundle_count_nameless(const struct model *m);
+/* Remarks that there are some, for who looks for them in names/. */
+void bundle_remark_nameless(struct model *m);
 /*
  * struct format's graph() and verify() (codec/model/format.h), for a model that has a bundle, or
  * none (m->own is NULL).

@@ -108,6 +108,8 @@ static int load(struct model *m, struct error *err)
 		return -ENOMEM;
 	r = bundle_load(m, prefix, err);
 	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";
+	if (r == 0)
+		bundle_remark_nameless(m);
 	return r;
 }
 

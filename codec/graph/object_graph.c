@@ -11,6 +11,7 @@ enum {
 	CHILD_NODE = 1,
 	CHILD_NAME = 2,
 	SLOT_ORIGINAL = 1,
+	SLOT_NAME = 2,
 	SLOT_NODE = 3,
 	ATTRIBUTE_NAME = 1,
 	ATTRIBUTE_FULL_NAME = 2,
@@ -38,21 +39,41 @@ static int take_attribute(struct span message, const struct graph_visitor *v, ui
 	return r < 0 ? r : v->attribute(v->context, &a);
 }
 
+static uint32_t node_id_of(uint64_t value)
+{
+	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
 static int take_edge(struct span message, const struct graph_visitor *v, uint32_t node)
 {
 	struct graph_edge e = {.from = node};
 	struct pb_field f;
 	int r;
 
-	if (!v->edge)
-		return 0;
 	while ((r = pb_next(&message, &f)) > 0) {
 		if (f.number == CHILD_NODE && f.type == PB_VARINT)
-			e.to = f.value < UINT32_MAX ? (uint32_t)f.value : UINT32_MAX;
+			e.to = node_id_of(f.value);
 		else if (f.number == CHILD_NAME && f.type == PB_BYTES)
 			e.name = f.bytes;
 	}
 	return r < 0 ? r : v->edge(v->context, &e);
+}
+
+static int take_slot(struct span message, const struct graph_visitor *v, uint32_t node)
+{
+	struct graph_slot s = {.optimizer = node};
+	struct pb_field f;
+	int r;
+
+	while ((r = pb_next(&message, &f)) > 0) {
+		if (f.number == SLOT_ORIGINAL && f.type == PB_VARINT)
+			s.original = node_id_of(f.value);
+		else if (f.number == SLOT_NODE && f.type == PB_VARINT)
+			s.node = node_id_of(f.value);
+		else if (f.number == SLOT_NAME && f.type == PB_BYTES)
+			s.name = f.bytes;
+	}
+	return r < 0 ? r : v->slot(v->context, &s);
 }
 
 static int take_node(struct span message, const struct graph_visitor *v, uint32_t node)
@@ -61,10 +82,14 @@ static int take_node(struct span message, const struct graph_visitor *v, uint32_
 	int r;
 
 	while ((r = pb_next(&message, &f)) > 0) {
-		if (f.type == PB_BYTES && f.number == NODE_ATTRIBUTES)
+		if (f.type != PB_BYTES)
+			continue;
+		if (f.number == NODE_ATTRIBUTES && v->attribute)
 			r = take_attribute(f.bytes, v, node);
-		else if (f.type == PB_BYTES && f.number == NODE_CHILDREN)
+		else if (f.number == NODE_CHILDREN && v->edge)
 			r = take_edge(f.bytes, v, node);
+		else if (f.number == NODE_SLOTS && v->slot)
+			r = take_slot(f.bytes, v, node);
 		if (r < 0)
 			break;
 	}
@@ -210,7 +235,8 @@ static int add_edge(void *graph, const struct graph_edge *e)
 
 int object_graph_read(struct span bytes, struct object_graph *ret, struct error *err)
 {
-	const struct graph_visitor v = {add_attribute, add_edge, ret};
+	const struct graph_visitor v = {
+		.attribute = add_attribute, .edge = add_edge, .context = ret};
 
 	if (bytes.n > READ_MAX)
 		return error_set(err, -EFBIG, "the object graph takes more than %d MiB",

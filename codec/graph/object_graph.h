@@ -24,10 +24,17 @@ struct graph_edge {
 	struct span name;
 };
 
-/* Is told what there is, node by node. What it returns below 0 ends the walk. */
+/* What an optimizer keeps for a variable. */
+struct graph_slot {
+	uint32_t optimizer, original, node; /* the latter two need not be there */
+	struct span name;
+};
+
+/* Is told what there is, node by node; NULL: of nothing. What it returns below 0 ends the walk. */
 struct graph_visitor {
 	int (*attribute)(void *context, const struct graph_attribute *attribute);
-	int (*edge)(void *context, const struct graph_edge *edge); /* or NULL */
+	int (*edge)(void *context, const struct graph_edge *edge);
+	int (*slot)(void *context, const struct graph_slot *slot);
 	void *context;
 };
 

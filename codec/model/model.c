@@ -61,6 +61,7 @@ struct model *model_free(struct model *m)
 	free(m->work_path);
 	free(m->output);
 	buf_release(&m->notes);
+	buf_release(&m->remarks);
 	place_release(&m->place);
 	arena_release(&m->arena);
 	pthread_mutex_destroy(&m->contents);
@@ -183,6 +184,21 @@ int model_set_workdir(struct model *m, const char *path)
 	else if (asprintf(&m->work_path, "%s/%s", m->place.root, m->work) < 0)
 		m->work_path = NULL;
 	return m->work_path && (m->workdir || !path) ? 0 : -ENOMEM;
+}
+
+void model_remark(struct model *m, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&m->remarks, format, args);
+	va_end(args);
+	buf_add_u8(&m->remarks, '\n');
+}
+
+bool model_uses_node(const struct model *m, uint32_t node)
+{
+	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
 }
 
 void model_note(struct model *m, const char *format, ...)

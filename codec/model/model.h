@@ -64,7 +64,8 @@ struct model {
 	} * base;
 	size_t n_base;
 
-	struct buf notes;	  /* what the user should know, a line each */
+	struct buf notes;	  /* faults of it that cost a part of what is shown, a line each */
+	struct buf remarks;	  /* what else the user should know, a line each */
 	_Atomic int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
 	char why_read_only[1024]; /* ... because of this */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */
@@ -110,8 +111,11 @@ struct tensor *model_find(const struct model *m, struct span key);
 struct tensor *model_find_base(const struct model *m, struct span base_key);
 /* Chooses another place for the work folder, before there are edits. -ENOMEM. */
 int model_set_workdir(struct model *m, const char *path);
-/* Adds a line to the model's notes. */
+/* Adds a line to the model's notes, or to its remarks. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void model_remark(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* True if a function of the SavedModel works with that node (model->used_nodes). */
+bool model_uses_node(const struct model *m, uint32_t node);
 /*
  * Unmaps the data files of a model of which nothing is open, edited or being looked at: of files
  * that were removed the space is free then. True if that could be done.

@@ -18,19 +18,17 @@
 #include "codec/graph/keras.h"
 #include "codec/model/place.h"
 #include "codec/save/stage.h"
+#include "codec/saved_model/internal.h"
 #include "codec/saved_model/saved_model.h"
 #include "codec/saved_model/saved_model_file.h"
 #include "codec/saved_model/signature.h"
 
-#define GRAPH	    "saved_model.pb"
 #define GRAPH_TEXT  "saved_model.pbtxt"
 #define CHUNKED	    "saved_model.cpb"
-#define METADATA    "keras_metadata.pb"
 #define FINGERPRINT "fingerprint.pb"
 #define FOLDER	    "variables"
 #define VARIABLES   FOLDER "/variables"
 
-static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
 /* What is kept of saved_model.pb: hundreds of signatures are many already. */
 enum { METAGRAPHS_MAX = 1000, TAGS_MAX = 1000, SIGNATURES_MAX = 10000, KEPT_MAX = 64 << 20 };
 
@@ -298,46 +296,6 @@ static int load_keras(struct model *m, struct span object_graph, struct error *e
 	return r < 0 ? error_prefix(err, r, METADATA) : r;
 }
 
-/* Before TensorFlow 2.5 what Keras says stands in the graph. */
-static int visit_old_nodes(struct model *m, int (*each)(void *, const struct keras_node *),
-			   void *context, struct error *err)
-{
-	struct keras_node n = {.id = KERAS_BEFORE_FIRST};
-	cleanup_saved_model_file struct saved_model_file file = {0};
-	struct metagraph g = {0};
-	size_t n_graphs, served;
-	struct span rest;
-	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
-
-	if (r == 0)
-		r = saved_model_served(file.bytes, &served, &n_graphs, err);
-	rest = file.bytes;
-	for (size_t i = 0; r >= 0 && i <= served; i++)
-		r = saved_model_next(&rest, &g);
-	while (r >= 0 && (r = keras_next_node_old(&g.object_graph, &n)) > 0)
-		r = each(context, &n);
-	return r;
-}
-
-int saved_model_keras_nodes(struct model *m, int (*each)(void *, const struct keras_node *),
-			    void *context, struct error *err)
-{
-	cleanup_file struct file file = {0};
-	struct keras_node n;
-	struct span rest;
-	int r;
-
-	if (!m->keras_version.n)
-		return 0;
-	r = file_read(m->place.rootfd, METADATA, metadata_max, &file, err);
-	if (r == -ENOENT)
-		return visit_old_nodes(m, each, context, err);
-	rest = buf_span(&file.bytes);
-	while (r >= 0 && (r = keras_next_node(&rest, &n)) > 0)
-		r = each(context, &n);
-	return r;
-}
-
 /* What makes no sense is noted, and does not keep the model from its mount. */
 static int try_keras(struct model *m, struct span object_graph, struct error *err)
 {
@@ -494,7 +452,13 @@ static int load(struct model *m, struct error *err)
 			      "load instead of " GRAPH "; it is neither shown nor edited");
 	/* The index is loaded last: it is to be the last of the base. */
 	r = load_documents(m, &restored, err);
-	return r < 0 ? r : load_variables(m, restored, err);
+	if (r == 0)
+		r = load_variables(m, restored, err);
+	if (r == 0 && m->n_metagraphs)
+		r = saved_model_name_variables(m);
+	if (r == 0)
+		bundle_remark_nameless(m);
+	return r;
 }
 
 static int probe(const struct place *place)

@@ -85,6 +85,17 @@ int saved_model_served(struct span file, size_t *ret_served, size_t *ret_n, stru
 	return 0;
 }
 
+int saved_model_open_served(struct span file, struct metagraph *ret, struct error *err)
+{
+	struct span rest = file;
+	size_t served, n;
+	int r = saved_model_served(file, &served, &n, err);
+
+	for (size_t i = 0; r >= 0 && i <= served; i++)
+		r = saved_model_next(&rest, ret);
+	return r < 0 ? r : 0;
+}
+
 int saved_model_bad(struct span file, struct span at, struct error *err)
 {
 	return error_set(err, -EBADMSG, "no SavedModel: not a message at offset %zu",

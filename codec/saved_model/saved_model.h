@@ -41,6 +41,9 @@ int saved_model_next(struct span *file, struct metagraph *ret);
  */
 int saved_model_served(struct span file, size_t *ret_served, size_t *ret_n, struct error *err);
 
+/* Finds the MetaGraphDef that saved_model_served() chooses. Fails as that does. */
+int saved_model_open_served(struct span file, struct metagraph *ret, struct error *err);
+
 /* Writes the sentence for what a _next function refused, and returns -EBADMSG. */
 int saved_model_bad(struct span file, struct span at, struct error *err);
 

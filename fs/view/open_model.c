@@ -125,6 +125,7 @@ void open_model_report(const struct model *m, const char *name, const struct rec
 	cleanup_buf struct buf lines = {0};
 
 	buf_add(&lines, buf_span(&m->notes));
+	buf_add(&lines, buf_span(&m->remarks));
 	add_recovery(&lines, found);
 	if (m->read_only)
 		buf_printf(&lines, "read-only: %s\n", m->why_read_only);

@@ -2,6 +2,7 @@
 #include "codec/base/json.h"
 #include "codec/bundle/graph_edit.h"
 #include "codec/graph/object_graph.h"
+#include "codec/saved_model/object_match.h"
 #include "fuzz.h"
 
 static bool lies_in(struct span part, struct span whole)
@@ -77,8 +78,8 @@ static void edit_graph(struct span graph)
 	struct graph_edit_report report;
 	struct error err = {0};
 	struct edit e = {0};
-	const struct graph_visitor chooser = {choose, NULL, &e};
-	const struct graph_visitor judge = {must_not_be_removed, NULL, &e};
+	const struct graph_visitor chooser = {.attribute = choose, .context = &e};
+	const struct graph_visitor judge = {.attribute = must_not_be_removed, .context = &e};
 	size_t nodes;
 	int r;
 
@@ -95,6 +96,19 @@ static void edit_graph(struct span graph)
 		buf_release(&e.keys[i]);
 }
 
+/* A graph with itself: what is reached from the root is its own partner, or another's. */
+static void match_graph(struct span graph, size_t n)
+{
+	cleanup_match struct object_match m = {0};
+	struct error err = {0};
+
+	if (object_match(graph, graph, &m, &err) < 0)
+		return;
+	MUST(m.n_checkpoint == m.n_saved && m.n_saved >= n);
+	for (uint32_t i = 0; i < m.n_saved; i++)
+		MUST(m.saved_of[i] == OBJECT_NOBODY || m.checkpoint_of[m.saved_of[i]] == i);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct span graph = span_of(bytes, n);
@@ -102,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	cleanup_json struct json json = {0};
 	struct error err = {0};
 	size_t nodes;
-	const struct graph_visitor v = {each, each_edge, &graph};
+	const struct graph_visitor v = {.attribute = each, .edge = each_edge, .context = &graph};
 	cleanup_graph struct object_graph g = {0};
 	int r = object_graph_walk(graph, &v, &err);
 
@@ -110,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(object_graph_read(graph, &g, &err) == r);
 	for (size_t i = 0; i < g.n; i++)
 		MUST(!g.nodes[i].n || g.nodes[i].first + g.nodes[i].n <= g.n_edges);
+	match_graph(graph, g.n);
 	edit_graph(graph);
 	r = object_graph_check(graph, &nodes, &err);
 	MUST(r == 0 || (r == -EBADMSG && err.text[0]));

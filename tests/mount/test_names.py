@@ -9,7 +9,8 @@ import struct
 
 import pytest
 
-from bundle import FLOAT, GRAPH, STRING, message, number, write_bundle
+from bundle import (FLOAT, GRAPH, STRING, each_field, entry_of, fields_of, index_of, message,
+                    number, read_index, stored, strings_of, take_varint, write_bundle)
 from models import TARGETS, VALUE, key_of, parse_tsv
 from mounting import USAGE, Mount, assert_sound, bash, cat, fails, weightctl
 
@@ -79,6 +80,78 @@ def test_beside_each_link_is_one_to_its_npy(copy_of, target):
                 continue
             assert to == f'npy/{target_of(m, path[:-4]).removeprefix("variables/")}.npy'
             assert (m.path / 'names' / path).read_bytes().startswith(b'\x93NUMPY')
+
+
+class Graph:
+    """The object graph of a checkpoint without names, its nodes numbered the other way round."""
+
+    def __init__(self, message_bytes):
+        self.nodes = [node for _, node in each_field(message_bytes)]
+
+    def number(self, node):
+        return (len(self.nodes) - node) % len(self.nodes)  # the root stays 0
+
+    def node(self, message_bytes):
+        change = {1: self.child, 2: self.attribute, 3: self.slot}
+        return b''.join(message(field, change.get(field, bytes)(value))
+                        for field, value in each_field(message_bytes))
+
+    def child(self, edge):
+        fields = fields_of(edge)
+        return number(1, self.number(fields.get(1, 0))) + message(2, fields[2])
+
+    def attribute(self, attribute):
+        return b''.join(message(field, value) for field, value in each_field(attribute)
+                        if field in (1, 3))
+
+    def slot(self, slot):
+        fields = fields_of(slot)
+        return (number(1, self.number(fields.get(1, 0))) + message(2, fields[2])
+                + number(3, self.number(fields.get(3, 0))))
+
+    def changed(self):
+        order = [self.number(node) for node in range(len(self.nodes))]
+        return b''.join(message(1, self.node(self.nodes[node])) for node in order)
+
+
+def without_names(prefix):
+    """Makes the checkpoint of a SavedModel one that TensorFlow 2.3 wrote under a strategy."""
+    content = stored(prefix)[GRAPH]
+    size, at = take_varint(content, 0)
+    content, crc = strings_of([Graph(content[at + 4:at + 4 + size]).changed()])
+    shard = prefix.with_name(f'{prefix.name}.data-00000-of-00001')
+    entry = entry_of(STRING, (), 0, shard.stat().st_size, len(content), crc)
+    shard.write_bytes(shard.read_bytes() + content)
+    entries = {**read_index(f'{prefix}.index'), GRAPH: entry}
+    prefix.with_name(f'{prefix.name}.index').write_bytes(index_of(entries.items()))
+
+
+@pytest.mark.parametrize('name', ['mlp', 'nested', 'keras3'])
+def test_names_that_only_saved_model_pb_has(copy_of, name):
+    model = copy_of(name)
+
+    def look():
+        with Mount(model) as m:
+            return ({key: row['variable'] for key, row in rows_of(m).items()},
+                    {path: target_of(m, path) for path in links_below(m.path / 'names')},
+                    bash(f'cd {m.path} && find layers -type l -printf "%p %l\\n" | sort').stdout)
+
+    names, links, layers = look()
+    without_names(model / 'variables/variables')
+    found, links_now, layers_now = look()
+    assert (found, layers_now) == (names, layers) and links_now.keys() == links.keys()
+    if name == 'keras3':  # of two of one name the one that functions use; else the order of nodes
+        assert links_now == links
+    assert_sound(model)
+
+
+def test_who_looks_for_names_that_nobody_has_is_told(copy_of, tmp_path):
+    prefix = copy_of('mlp') / 'variables/variables'
+    without_names(prefix)
+    with Mount(prefix) as m:
+        assert not (m.path / 'names').exists()
+        assert '24 variables have no name of their own, and cannot be in names/' in m.said
+    assert_sound(prefix)
 
 
 def test_a_link_is_as_long_as_what_it_says(copy_of):

@@ -1,0 +1,19 @@
+/* What the files of this wing say to each other. */
+#ifndef CODEC_SAVED_MODEL_INTERNAL_H
+#define CODEC_SAVED_MODEL_INTERNAL_H
+
+#include "codec/model/model.h"
+
+/* Names of files. */
+#define GRAPH	 "saved_model.pb"
+#define METADATA "keras_metadata.pb"
+
+static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
+
+/*
+ * Names the variables of a loaded model that have no name in the checkpoint as saved_model.pb does.
+ * Where that cannot be read it is remarked. -ENOMEM.
+ */
+int saved_model_name_variables(struct model *m);
+
+#endif
