@@ -141,6 +141,11 @@ static int compare_name(const void *name, const void *member)
 	return strverscmp(name, ((const struct member *)member)->name);
 }
 
+static int compare_work(const void *a, const void *b)
+{
+	return strverscmp(((const struct leftover *)a)->name, ((const struct leftover *)b)->name);
+}
+
 /* A name that several files have (V1's shards; V1 beside V2, which counts) is one member. */
 static void sort(struct collection *c)
 {
@@ -148,6 +153,8 @@ static void sort(struct collection *c)
 
 	if (c->n)
 		qsort(c->members, c->n, sizeof(*c->members), compare_members);
+	if (c->n_work)
+		qsort(c->work, c->n_work, sizeof(*c->work), compare_work);
 	for (size_t i = 0; i < c->n; i++)
 		if (!n || strcmp(c->members[n - 1].name, c->members[i].name) != 0)
 			c->members[n++] = c->members[i];
@@ -270,6 +277,25 @@ void collection_release(struct collection *c)
 const struct member *collection_find(const struct collection *c, const char *name)
 {
 	return c->n ? bsearch(name, c->members, c->n, sizeof(*c->members), compare_name) : NULL;
+}
+
+size_t collection_edited(const struct collection *c, bool gone, struct buf *names)
+{
+	enum { NAMES = 3 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_work; i++) {
+		const struct leftover *w = &c->work[i];
+
+		if (!w->edits || (gone && collection_find(c, w->name)))
+			continue;
+		if (n++ < NAMES && names)
+			buf_printf(names, "%s%s.weightfs", n > 1 ? ", " : "",
+				   quote(span_str(w->name)));
+	}
+	if (n > NAMES && names)
+		buf_printf(names, " and %zu more", n - NAMES);
+	return n;
 }
 
 bool collection_identify(const struct place *folder, const char *name, struct file_id *ret)

@@ -32,8 +32,8 @@ struct collection {
 	 * elsewhere, as those of a folder that was moved, stands for the member of that name here.
 	 */
 	const char *latest;
-	struct file_id state; /* of the file `checkpoint`; ino 0: there is none */
-	struct leftover *work;
+	struct file_id state;  /* of the file `checkpoint`; ino 0: there is none */
+	struct leftover *work; /* in the order of the members */
 	size_t n_work;
 	/* What is wrong with the file `checkpoint`, and what is not shown: one line, or nothing. */
 	struct buf notes;
@@ -52,6 +52,12 @@ void collection_release(struct collection *c);
 
 /* The member of that name, or NULL. */
 const struct member *collection_find(const struct collection *c, const char *name);
+
+/*
+ * How many work folders hold edits; of `gone`: of those whose checkpoint is not there any more.
+ * Adds their names (which may be NULL), of many the first ones and how many more there are.
+ */
+size_t collection_edited(const struct collection *c, bool gone, struct buf *names);
 
 /* What the index of a V2 member is now. False: it is not there. */
 bool collection_identify(const struct place *folder, const char *name, struct file_id *ret);

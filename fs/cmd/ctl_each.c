@@ -38,23 +38,19 @@ static int run_one(const struct ctl_each *each, const struct place *folder, cons
 static int run_edited(const struct ctl_each *each, const struct place *folder,
 		      const struct collection *c)
 {
+	cleanup_buf struct buf gone = {0};
+	size_t n = collection_edited(c, true, &gone);
 	int code = EXIT_FINE;
-	size_t n = 0;
 
-	for (size_t i = 0; i < c->n_work; i++) {
-		const char *name = c->work[i].name;
-
-		if (!c->work[i].edits)
-			continue;
-		n++;
-		if (collection_find(c, name))
-			code = exit_worse(code, run_one(each, folder, name));
-		else
-			say("weightctl: %s/%s.weightfs holds edits of a checkpoint that is gone: "
-			    "remove it if they are not needed",
-			    folder->root, quote(span_str(name)));
-	}
-	if (!n)
+	for (size_t i = 0; i < c->n_work; i++)
+		if (c->work[i].edits && collection_find(c, c->work[i].name))
+			code = exit_worse(code, run_one(each, folder, c->work[i].name));
+	if (n)
+		say("weightctl: edits of %zu checkpoint%s that %s gone are kept in %s: %.*s; "
+		    "remove these folders if they are not needed",
+		    n, n == 1 ? "" : "s", n == 1 ? "is" : "are", folder->root, (int)gone.n,
+		    (const char *)gone.p);
+	else if (!collection_edited(c, false, NULL))
 		fprintf(each->heading, "no checkpoint of %s has edits\n", folder->root);
 	return code;
 }

@@ -107,12 +107,11 @@ static int save(const char *path)
 static int find_edits_of_members(const struct place *place, struct buf *out, struct error *err)
 {
 	cleanup_collection struct collection c = {0};
+	cleanup_buf struct buf names = {0};
 	int r = collection_scan(place, &c, err);
 
-	for (size_t i = 0; i < c.n_work; i++)
-		if (c.work[i].edits)
-			buf_printf(out, "%s%s/%s.weightfs", out->n ? ", " : "", place->root,
-				   quote(span_str(c.work[i].name)));
+	if (collection_edited(&c, false, &names))
+		buf_printf(out, "%s: %.*s", place->root, (int)names.n, (const char *)names.p);
 	return r;
 }
 
@@ -154,7 +153,7 @@ static int unmount_dead(const char *path, const char *source)
 		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
 		return EXIT_FINE;
 	}
-	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s: mount "
+	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s; mount "
 	    "%s again to go on, or 'weightctl commit' it",
 	    path, (int)edits.n, edits.p, source);
 	return EXIT_SAVE_FAILED;

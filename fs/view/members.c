@@ -482,26 +482,33 @@ static const struct root_ops root_of_members = {
 
 /* ---- the beginning and the end ---- */
 
-static void say_left(const struct members *m, const char *name, bool gone)
+static void say_what_is_left(const struct members *m, const struct collection *c)
 {
-	if (gone)
-		log_line("edits are pending in %s/%s.weightfs, but the checkpoint is gone: remove "
-			 "that folder if they are not needed",
-			 m->place.root, quote(span_str(name)));
-	else if (!m->editable)
-		log_line("edits of '%s' are pending; what is shown is the checkpoint as it is on "
-			 "disk",
-			 quote(span_str(name)));
+	cleanup_buf struct buf gone = {0}, all = {0};
+	size_t n_gone = collection_edited(c, true, &gone), n = collection_edited(c, false, &all);
+
+	if (n_gone)
+		log_line("edits of %zu checkpoint%s that %s gone are kept in %s: %.*s; remove "
+			 "these folders if they are not needed",
+			 n_gone, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are", m->place.root,
+			 (int)gone.n, (const char *)gone.p);
+	if (n > n_gone && !m->editable)
+		log_line("edits are pending in %s: %.*s; what is shown are the checkpoints as "
+			 "they are on disk",
+			 m->place.root, (int)all.n, (const char *)all.p);
 }
 
 /* What an earlier mount left behind is taken up, or cleared away, before anything is shown. */
-static int take_up(struct members *m, const struct leftover *left)
+static int take_up(struct members *m, const struct collection *c)
 {
-	struct slot *s = slot_of(m, left->name);
+	say_what_is_left(m, c);
+	for (size_t i = 0; i < c->n_work && m->editable; i++) {
+		struct slot *s = slot_of(m, c->work[i].name);
 
-	if (left->edits)
-		say_left(m, left->name, !s);
-	return s && m->editable && load(m, s) == -ENOMEM ? -ENOMEM : 0;
+		if (s && load(m, s) == -ENOMEM)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int show_first(struct members *m, struct error *err)
@@ -517,9 +524,7 @@ static int show_first(struct members *m, struct error *err)
 				 "PREFIX.index",
 				 m->place.root);
 	r = apply(m, &c);
-	for (size_t i = 0; i < c.n_work && r == 0; i++)
-		r = take_up(m, &c.work[i]);
-	return r;
+	return r < 0 ? r : take_up(m, &c);
 }
 
 /* Each one that is edited takes some: for its lock, its work folder, its journal. */

@@ -131,7 +131,7 @@ def test_edits_of_a_checkpoint_that_is_rotated_away(training):
         assert cat(training.folder / 'ckpt-2', 'w') == content
         m.give_up()
     with Mount(training.folder) as m:
-        assert 'ckpt-1.weightfs, but the checkpoint is gone' in m.said
+        assert '1 checkpoint that is gone' in m.said and 'ckpt-1.weightfs; remove' in m.said
         assert listed(m) == ['ckpt-2', 'ckpt-3', 'ckpt-4', 'latest']
         shutil.rmtree(training.folder / 'ckpt-1.weightfs')
 
@@ -160,6 +160,26 @@ def test_a_kind_of_failure_is_told_once(training):
         assert weightfs('-u', m.path).returncode == FINE
         m.ended()
     assert list(training.folder.glob('*.weightfs')) == []
+
+
+def test_edits_of_many_that_are_gone_are_told_once(training):
+    names = ['ckpt-1', 'ckpt-2', 'ckpt-3', 'ckpt-20', 'ckpt-100']
+    for name in names[3:]:
+        training.write(name, bytes(5000))
+    told = f'{training.folder}: ckpt-1.weightfs, ckpt-2.weightfs, ckpt-3.weightfs and 2 more; '
+    with Mount(training.folder) as m:
+        for name in names:
+            edit(m.path / name / WEIGHT)
+        m.kill()
+        assert told in m.unmount_dead()[1]
+    training.save('ckpt-200')
+    for name in names:
+        training.remove(name)
+    with Mount(training.folder, 'ro') as m:
+        assert m.said.count('\n') == 1
+        assert f'5 checkpoints that are gone are kept in {told}' in m.said
+        m.unmount_read_only()
+    assert told in weightctl('status', training.folder).stderr
 
 
 def test_edits_of_a_checkpoint_that_is_replaced(training):
@@ -236,7 +256,7 @@ def test_read_only(training):
         edit(m.path / 'ckpt-1' / WEIGHT)
         m.give_up()
     with Mount(training.folder, 'ro') as m:
-        assert "edits of 'ckpt-1' are pending" in m.said
+        assert f'edits are pending in {training.folder}: ckpt-1.weightfs; ' in m.said
         with fails(errno.EROFS), open(m.path / 'ckpt-2' / WEIGHT, 'r+b'):
             pass
         assert (m.path / 'ckpt-1' / WEIGHT).read_bytes() == training.contents['ckpt-1']
