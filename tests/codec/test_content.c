@@ -7,6 +7,7 @@
  * failure prints the seed with which it comes again at once.
  */
 #include "bundles.h"
+#include "rules.h"
 #include "numbers.h"
 
 #include <fcntl.h>
@@ -160,100 +161,6 @@ static void verify_stored(const char *key)
 	pthread_rwlock_unlock(&model->layout);
 	if (r < 0)
 		fail_msg("%s: %s", key, err.text);
-}
-
-/* ---- the rules ---- */
-
-/* What a tensor is to show. */
-struct rules {
-	size_t size;			  /* of the tensor, in bytes */
-	uint8_t *base, *accepted, *draft; /* of so many bytes each */
-	bool edited, drafting;
-	bool lost;   /* somebody writes it whose draft was taken away */
-	size_t seen; /* bytes of the draft */
-	size_t kept; /* of what was there before, at most so many may show through */
-};
-
-static void rules_init(struct rules *r, size_t size)
-{
-	*r = (struct rules){.size = size};
-	r->base = malloc(size + 1);
-	r->accepted = malloc(size + 1);
-	r->draft = malloc(size + 1);
-	for (size_t i = 0; i < size; i++)
-		r->accepted[i] = r->base[i] = (uint8_t)random_next(&seed);
-}
-
-static void rules_release(struct rules *r)
-{
-	free(r->base);
-	free(r->accepted);
-	free(r->draft);
-}
-
-static struct span rules_seen(const struct rules *r)
-{
-	return r->drafting ? span_of(r->draft, r->seen) : span_of(r->accepted, r->size);
-}
-
-static ssize_t rules_write(struct rules *r, size_t at, const uint8_t *bytes, size_t n)
-{
-	if (!n)
-		return 0;
-	if (at >= r->size)
-		return -EFBIG;
-	if (r->lost)
-		return -EIO;
-	n = n < r->size - at ? n : r->size - at;
-	memcpy((r->drafting ? r->draft : r->accepted) + at, bytes, n);
-	if (!r->drafting)
-		r->edited = true;
-	else if (r->seen < at + n)
-		r->seen = at + n;
-	return (ssize_t)n;
-}
-
-static int rules_truncate(struct rules *r, size_t size)
-{
-	if (size > r->size)
-		return -EFBIG;
-	r->lost = r->lost && size;
-	if (r->lost)
-		return -EIO;
-	if (!r->drafting && size == r->size)
-		return 0;
-	if (!r->drafting)
-		memcpy(r->draft, r->accepted, size);
-	r->kept = !r->drafting || size < r->kept ? size : r->kept;
-	if (!r->drafting || size < r->seen)
-		memset(r->draft + size, 0, r->size - size);
-	r->drafting = true;
-	r->seen = size;
-	return 0;
-}
-
-static int rules_flush(struct rules *r)
-{
-	if (r->lost)
-		return -EIO;
-	if (!r->drafting)
-		return CONTENT_SAME;
-	if (r->seen < r->size)
-		return -EINVAL;
-	memcpy(r->accepted, r->draft, r->size);
-	r->drafting = false;
-	r->edited = true;
-	return CONTENT_ACCEPTED;
-}
-
-/* The draft goes; true if there was one. */
-static bool rules_drop(struct rules *r, bool written)
-{
-	bool had = r->drafting;
-
-	r->lost |= had && written;
-	r->drafting = false;
-	return had;
 }
 
 /* ---- tensors, and what is done to them ---- */
@@ -580,7 +487,7 @@ static void begin_round(void)
 	appends = random_below(&seed, 3) == 0;
 	for (size_t i = 0; i < TENSORS; i++) {
 		subjects[i] = (struct subject){.key = tensors[i].key};
-		rules_init(&subjects[i].rules, made_size(&tensors[i]));
+		rules_init(&subjects[i].rules, made_size(&tensors[i]), &seed);
 		contents[i] = subjects[i].rules.base;
 	}
 	bundle_make(&folder, "m", tensors, contents, appends ? TENSORS + 1 : TENSORS);
