@@ -14,6 +14,7 @@ enum { TORN_SECONDS = 2, TORN_TRIES = 3 };
 
 static const struct format *const formats[] = {
 	&format_saved_model,
+	&format_variables,
 	&format_bundle,
 	&format_v1,
 };

@@ -77,7 +77,7 @@ struct format {
 	void (*release)(void *own);
 };
 
-extern const struct format format_bundle, format_saved_model, format_v1;
+extern const struct format format_bundle, format_saved_model, format_v1, format_variables;
 
 /*
  * Loads the bundle with that prefix (relative to the root) into the model: tensors, shards,

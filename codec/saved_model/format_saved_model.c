@@ -23,11 +23,8 @@
 #include "codec/saved_model/saved_model_file.h"
 #include "codec/saved_model/signature.h"
 
-#define GRAPH_TEXT  "saved_model.pbtxt"
-#define CHUNKED	    "saved_model.cpb"
-#define FINGERPRINT "fingerprint.pb"
-#define FOLDER	    "variables"
-#define VARIABLES   FOLDER "/variables"
+#define GRAPH_TEXT "saved_model.pbtxt"
+#define CHUNKED	   "saved_model.cpb"
 
 /* What is kept of saved_model.pb: hundreds of signatures are many already. */
 enum { METAGRAPHS_MAX = 1000, TAGS_MAX = 1000, SIGNATURES_MAX = 10000, KEPT_MAX = 64 << 20 };

@@ -5,8 +5,12 @@
 #include "codec/model/model.h"
 
 /* Names of files. */
-#define GRAPH	 "saved_model.pb"
-#define METADATA "keras_metadata.pb"
+#define GRAPH	    "saved_model.pb"
+#define METADATA    "keras_metadata.pb"
+#define FINGERPRINT "fingerprint.pb"
+#define FOLDER	    "variables"
+#define IN_FOLDER   "variables" /* the prefix there */
+#define VARIABLES   FOLDER "/" IN_FOLDER
 
 static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
 

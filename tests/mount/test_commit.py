@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import json
 import os
 import random
 import shutil
@@ -106,6 +107,35 @@ def test_one_tensor_edited_leaves_all_else_as_it_was(copy_of, argument, name):
     assert {path: stat for path, stat in snapshot(folder).items() if path in files} == \
         {path: stat for path, stat in files.items() if path.name != 'fingerprint.pb'}
     assert_sound(model)
+
+
+@pytest.mark.parametrize('argument', ['', '/variables', '/variables.index'])
+def test_the_fingerprint_goes_when_variables_are_edited_by_their_own_prefix(copy_of, argument):
+    model = copy_of('mlp')
+    before = names_in(model)
+    with Mount(f'{model}/variables{argument}') as m:
+        assert json.loads((m.path / 'model.json').read_text())['format'] == 'checkpoint'
+    assert names_in(model) == before
+    with Mount(f'{model}/variables{argument}') as m:
+        content = edit(m.file('layer_with_weights-0/bias'))
+        m.give_up()
+    with Mount(f'{model}/variables{argument}'):
+        pass
+    assert names_in(model) == before - {'fingerprint.pb'}
+    assert cat(model, 'dense_1/bias') == content
+    assert_sound(model)
+
+
+def test_the_fingerprint_stays_where_other_variables_are_edited(copy_of):
+    model = copy_of('mlp')
+    for path in list((model / 'variables').iterdir()):
+        shutil.copy(path, path.with_name(path.name.replace('variables', 'other')))
+    before = names_in(model)
+    with Mount(model / 'variables/other') as m:
+        edit(m.file('layer_with_weights-0/bias'))
+    with Mount(model / 'variables/variables', f'output={model.parent}/new') as m:
+        edit(m.file('layer_with_weights-0/bias'))
+    assert names_in(model) == before
 
 
 def test_several_shards_become_the_usual_one(copy_of):
