@@ -144,11 +144,8 @@ static int load(struct model *m, struct error *err)
 	if (r < 0)
 		return r;
 	model_explain_absent(m);
-	if (!m->format->save) {
-		m->read_only = -EROFS;
-		snprintf(m->why_read_only, sizeof(m->why_read_only), "a %s is read-only",
-			 m->format->name);
-	}
+	if (!m->format->save)
+		model_set_read_only(m, -EROFS, "a %s is read-only", m->format->name);
 	return 0;
 }
 

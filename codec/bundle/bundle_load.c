@@ -293,9 +293,7 @@ static int load_file(struct loader *l, const char *prefix, struct span file)
 		r = bundle_load_objects(m);
 	if (r == 0 && l->header.big_endian) {
 		m->byte_order = "big";
-		m->read_only = -EROFS;
-		snprintf(m->why_read_only, sizeof(m->why_read_only),
-			 "a bundle of a big-endian machine is read-only");
+		model_set_read_only(m, -EROFS, "a bundle of a big-endian machine is read-only");
 	}
 	return r;
 }

@@ -87,8 +87,10 @@ void content_free_all(struct model *m)
 
 static int check_editable(const struct model *m, const struct tensor *t, struct error *err)
 {
-	if (m->read_only)
-		return error_set(err, m->read_only, "%s", m->why_read_only);
+	int r = model_check_editable(m, err);
+
+	if (r < 0)
+		return r;
 	if (!m->edits)
 		return error_set(err, -EROFS, "opened for reading only");
 	if (t->damage)

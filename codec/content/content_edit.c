@@ -59,11 +59,9 @@ static bool all_present(const struct region *r, uint64_t at, uint64_t n)
  */
 static int check_writable(const struct content *c, struct error *err)
 {
-	if (c->model->read_only)
-		return error_set(err, c->model->read_only, "%s", c->model->why_read_only);
-	if (c->lost)
+	if (c->lost && !c->model->read_only)
 		return error_set(err, -EIO, "what was written of it before was dropped meanwhile");
-	return 0;
+	return model_check_editable(c->model, err);
 }
 
 static int write_region(struct content *c, struct region *to, const void *bytes, size_t n,

@@ -139,6 +139,8 @@ static void add_notes(struct printer *p, const struct model *m)
 
 static void add_all(struct printer *p, const struct model *m)
 {
+	const struct read_only *read_only = m->read_only;
+
 	add_known(p, "format", span_str(m->format->name));
 	if (m->kind)
 		add_known(p, "kind", span_str(m->kind));
@@ -154,8 +156,8 @@ static void add_all(struct printer *p, const struct model *m)
 		add(p, "bundle_producer", number_item((uint64_t)m->bundle_producer));
 	add(p, "byte_order", cJSON_CreateString(m->byte_order ? m->byte_order : "little"));
 	add(p, "object_based", cJSON_CreateBool(m->object_based));
-	if (m->read_only)
-		add_known(p, "read_only", span_str(m->why_read_only));
+	if (read_only)
+		add_known(p, "read_only", span_str(read_only->why));
 	add_absent(p, m);
 	add_notes(p, m);
 }

@@ -55,6 +55,10 @@ struct model *model_free(struct model *m)
 		m->format->release(m->own);
 	free(m->documents);
 	free(m->metagraphs);
+	for (struct read_only *next, *reason = m->reasons; reason; reason = next) {
+		next = reason->before;
+		free(reason);
+	}
 	free(m->prefix);
 	free(m->work);
 	free(m->workdir);
@@ -199,6 +203,35 @@ void model_remark(struct model *m, const char *format, ...)
 bool model_uses_node(const struct model *m, uint32_t node)
 {
 	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
+}
+
+void model_set_read_only(struct model *m, int r, const char *format, ...)
+{
+	static const struct read_only without_memory = {-EROFS, NULL, "there is no memory"};
+	cleanup_buf struct buf why = {0};
+	struct read_only *reason;
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&why, format, args);
+	va_end(args);
+	buf_add_u8(&why, 0);
+	reason = why.failed ? NULL : malloc(sizeof(*reason) + why.n);
+	if (!reason) {
+		m->read_only = &without_memory;
+		return;
+	}
+	*reason = (struct read_only){.r = r, .before = m->reasons};
+	memcpy(reason->why, why.p, why.n);
+	m->reasons = reason;
+	m->read_only = reason;
+}
+
+int model_check_editable(const struct model *m, struct error *err)
+{
+	const struct read_only *reason = m->read_only;
+
+	return reason ? error_set(err, reason->r, "%s", reason->why) : 0;
 }
 
 void model_note(struct model *m, const char *format, ...)

@@ -14,6 +14,13 @@
 
 enum { TENSORS_FIRST = 32, TENSOR_BLOCKS = 27 };
 
+/* Why nothing of a model can be edited. It lives, unchanged, as long as the model. */
+struct read_only {
+	int r; /* what an edit fails with: -EROFS and the like */
+	struct read_only *before;
+	char why[];
+};
+
 struct model {
 	const struct format *format; /* codec/model/format.h */
 	struct place place;
@@ -64,10 +71,10 @@ struct model {
 	} * base;
 	size_t n_base;
 
-	struct buf notes;	  /* faults of it that cost a part of what is shown, a line each */
-	struct buf remarks;	  /* what else the user should know, a line each */
-	_Atomic int read_only;	  /* 0, or -EROFS: nothing can be edited ... */
-	char why_read_only[1024]; /* ... because of this */
+	struct buf notes;   /* faults of it that cost a part of what is shown, a line each */
+	struct buf remarks; /* what else the user should know, a line each */
+	const struct read_only *_Atomic read_only; /* why nothing can be edited; NULL: it can */
+	struct read_only *reasons;		   /* all that were ever given */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */
 	pthread_mutex_t contents; /* the content of each tensor, and how often it is open */
 	/* Where tensors lie: their storage, and the shards. Read by whoever looks at bytes, written
@@ -111,6 +118,14 @@ struct tensor *model_find(const struct model *m, struct span key);
 struct tensor *model_find_base(const struct model *m, struct span base_key);
 /* Chooses another place for the work folder, before there are edits. -ENOMEM. */
 int model_set_workdir(struct model *m, const char *path);
+/*
+ * From now on nothing of the model can be edited, for that reason. One thread at a time sets
+ * m->read_only; any thread may look at it, which may change between two looks.
+ */
+void model_set_read_only(struct model *m, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* 0, or m->read_only->r with its sentence. */
+int model_check_editable(const struct model *m, struct error *err);
 /* Adds a line to the model's notes, or to its remarks. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void model_remark(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));

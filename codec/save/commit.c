@@ -63,13 +63,6 @@ static int set_stage(struct edits *e, struct stage *s, struct error *err)
 	return r < 0 || !e->model->workdir ? r : sync_folder(e->stagefd, NULL, err);
 }
 
-/* Nothing is edited any more: what the journal says last must stay so. */
-static void freeze(struct model *m, int r, const char *why)
-{
-	snprintf(m->why_read_only, sizeof(m->why_read_only), "%s", why);
-	m->read_only = r;
-}
-
 /* Decides, and carries the steps out; takes all of it back if that fails. */
 static int decide(struct edits *e, struct stage *s, struct error *err)
 {
@@ -96,7 +89,8 @@ static int decide(struct edits *e, struct stage *s, struct error *err)
 	    journal_sync(&e->journal, &undo) == 0)
 		return r;
 	e->halfway = true;
-	freeze(m, -EROFS, "a save stopped half way: save again, and it goes on");
+	/* What the journal says last must stay so. */
+	model_set_read_only(m, -EROFS, "a save stopped half way: save again, and it goes on");
 	return error_set(err, -EROFS,
 			 "%s; it could not be taken back (%s): nothing is lost. Saving again goes "
 			 "on with it; so does weightctl recover, or the next mount, when this one "
@@ -172,14 +166,15 @@ static void take_up(struct model *m, const struct stage *s, struct commit_report
 
 	m->edits->unsaved = false;
 	if (r == 0) {
-		m->read_only = 0;
+		m->read_only = NULL;
 		settle_after_commit(m);
 		return;
 	}
 	if (!ret->unread.text[0])
 		error_set(&ret->unread, r, "%s", strerror(-r));
 	m->edits->overtaken = true;
-	freeze(m, -ESTALE, "saved, but the model could not be read again: mount it again");
+	model_set_read_only(m, -ESTALE,
+			    "saved, but the model could not be read again: mount it again");
 	(void)edits_remove(m, NULL);
 }
 
@@ -294,7 +289,7 @@ int commit_discard(struct model *m, struct error *err)
 	}
 	if (r == 0) {
 		m->edits->halfway = false;
-		m->read_only = 0;
+		m->read_only = NULL;
 	}
 	return r;
 }
@@ -312,7 +307,7 @@ int commit_model(struct model *m, const struct commit_options *options, struct c
 	if (m->edits && m->edits->halfway) {
 		r = commit_resumed(m, &report, err);
 	} else if (m->read_only) {
-		r = error_set(err, m->read_only, "%s", m->why_read_only);
+		r = model_check_editable(m, err);
 	} else if (m->output) {
 		r = commit_elsewhere(m, &report, err);
 	} else {

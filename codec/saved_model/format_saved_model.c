@@ -407,8 +407,7 @@ static bool has_folder(const struct model *m, const char *name)
 /* TensorFlow loads nothing of such a model; we show the documents, and save nothing. */
 static void do_without_variables(struct model *m)
 {
-	m->read_only = -EROFS;
-	snprintf(m->why_read_only, sizeof(m->why_read_only), "its variables are missing");
+	model_set_read_only(m, -EROFS, "its variables are missing");
 	model_note(m, VARIABLES ".index is missing: TensorFlow cannot load the model without it");
 }
 

@@ -74,7 +74,7 @@ static int run(int argc, char **argv)
 		return EXIT_FINE;
 	}
 	if (m->read_only) {
-		say("weightctl: %s", m->why_read_only);
+		say("weightctl: %s", m->read_only->why);
 		return EXIT_SAVE_FAILED;
 	}
 	return compact(m);

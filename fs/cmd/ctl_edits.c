@@ -198,7 +198,7 @@ static int save_model(const char *argument, const struct commit_options *options
 		return ctl_failed(r, &err);
 	}
 	if (m->read_only)
-		say("weightctl: %s: NOT saved: read-only: %s", m->place.path, m->why_read_only);
+		say("weightctl: %s: NOT saved: read-only: %s", m->place.path, m->read_only->why);
 	else
 		say_recovery(&v->recovery);
 	if (view_add_model(v, m) < 0 || m->read_only) {

@@ -24,9 +24,7 @@ static void check_writable(struct model *m)
 {
 	if (m->read_only || m->output || can_be_written(m))
 		return;
-	m->read_only = -EROFS;
-	snprintf(m->why_read_only, sizeof(m->why_read_only),
-		 "the model's folder cannot be written");
+	model_set_read_only(m, -EROFS, "the model's folder cannot be written");
 }
 
 /* *ret_stale: it was changed since it was loaded, by a daemon that has ended meanwhile. */
@@ -65,9 +63,7 @@ static int load_plain(const char *argument, const struct open_options *o, int wh
 
 	if (r < 0)
 		return r;
-	(*ret)->read_only = why;
-	snprintf((*ret)->why_read_only, sizeof((*ret)->why_read_only), "%s",
-		 reason.text[0] ? reason.text : strerror(-why));
+	model_set_read_only(*ret, why, "%s", reason.text[0] ? reason.text : strerror(-why));
 	return 0;
 }
 
@@ -128,7 +124,7 @@ void open_model_report(const struct model *m, const char *name, const struct rec
 	buf_add(&lines, buf_span(&m->remarks));
 	add_recovery(&lines, found);
 	if (m->read_only)
-		buf_printf(&lines, "read-only: %s\n", m->why_read_only);
+		buf_printf(&lines, "read-only: %s\n", m->read_only->why);
 	if (!m->edits && m->work && edits_exist(m))
 		buf_printf(&lines,
 			   "edits are pending in %s; what is shown is the model as it is on disk\n",

@@ -202,8 +202,7 @@ TEST(an_open_file_cannot_be_written_when_the_model_became_read_only)
 	struct error err = {""};
 
 	write_values(c, 0, "before");
-	model->read_only = -EROFS;
-	strcpy(model->why_read_only, "half way");
+	model_set_read_only(model, -EROFS, "half way");
 	assert_refused((int)content_write(c, "x", 1, 0, &err), -EROFS, &err, "half way");
 	assert_refused(content_truncate(c, 0, &err), -EROFS, &err, "half way");
 	assert_int_equal(content_flush(c, &err), CONTENT_SAME);

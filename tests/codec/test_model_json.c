@@ -35,6 +35,7 @@ TEST(saved_model)
 		{DOCUMENT_SIGNATURE, 1, span_str("of another"), span_str("")},
 	};
 	struct model_graph graphs[] = {{tags, 2, span_str("gpu,serve")}};
+	static const struct read_only reason = {-EROFS, NULL, "nobody may"};
 	struct model m = {
 		.format = &format_saved_model,
 		.kind = "a kind",
@@ -47,8 +48,7 @@ TEST(saved_model)
 		.n_objects = 7,
 		.bundle_producer = 1,
 		.byte_order = "big",
-		.read_only = -EROFS,
-		.why_read_only = "nobody may",
+		.read_only = &reason,
 	};
 
 	check(&m,
