@@ -10,7 +10,7 @@
 #include "codec/tensor/npy.h"
 #include "fs/kinds/kinds.h"
 #include "fs/view/pieces.h"
-#include "fs/view/view.h"
+#include "fs/view/branch.h"
 
 static struct tensor *tensor_of(const struct showing *s)
 {
@@ -19,19 +19,7 @@ static struct tensor *tensor_of(const struct showing *s)
 
 static int npy_path(const struct showing *s, struct buf *out)
 {
-	static const char raw[] = "variables/";
-	node_id node = branch_main_node(s->branch, THING_TENSOR, s->object);
-	cleanup_buf struct buf path = {0};
-
-	if (!node || !npy_has(tensor_of(s)->dtype))
-		return 0;
-	tree_path(s->view->tree, s->branch->root, node, &path);
-	if (path.failed)
-		return -ENOMEM;
-	buf_add_str(out, "npy/");
-	buf_add(out, span_skip(buf_span(&path), sizeof(raw) - 1));
-	buf_add_str(out, ".npy");
-	return 1;
+	return npy_has(tensor_of(s)->dtype) ? mirror_path(s, "npy/", ".npy", out) : 0;
 }
 
 static int npy_compose(const struct showing *s, struct pieces *out, struct error *err)

@@ -5,6 +5,7 @@
 #include "fs/view/branch.h"
 #include "fs/view/paths.h"
 #include "fs/view/pieces.h"
+#include "fs/view/view.h"
 
 static struct tensor *tensor_of(const struct showing *s)
 {
@@ -70,6 +71,23 @@ const struct kind kind_raw = {
 	.room = raw_room,
 	.accept = raw_accept,
 };
+
+int mirror_path(const struct showing *s, const char *folder, const char *ending, struct buf *out)
+{
+	static const char raw[] = "variables/";
+	node_id node = branch_main_node(s->branch, THING_TENSOR, s->object);
+	cleanup_buf struct buf path = {0};
+
+	if (!node)
+		return 0;
+	tree_path(s->view->tree, s->branch->root, node, &path);
+	if (path.failed)
+		return -ENOMEM;
+	buf_add_str(out, folder);
+	buf_add(out, span_skip(buf_span(&path), sizeof(raw) - 1));
+	buf_add_str(out, ending);
+	return 1;
+}
 
 static int strings_path(const struct showing *s, struct buf *out)
 {

@@ -1,7 +1,7 @@
 /*
- * Folders of links into variables/ and npy/: other orders and names for the same tensors. A new
- * one is a new file links_*.c and one word in the list of links.c. They are filled when somebody
- * looks.
+ * Folders of links into variables/, npy/ and text/: other orders and names for the same tensors. A
+ * new one is a new file links_*.c and one word in the list of links.c. They are filled when
+ * somebody looks.
  */
 #ifndef FS_VIEW_LINKS_H
 #define FS_VIEW_LINKS_H

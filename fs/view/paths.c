@@ -44,7 +44,7 @@ static bool is_dots(struct span s)
 /* Where the dot stands that would make a component look as if it had a suffix; or its end. */
 static size_t suffix_dot(struct span component)
 {
-	static const char *const suffixes[] = {".d", ".slots", ".attrs", ".npy"};
+	static const char *const suffixes[] = {".d", ".slots", ".attrs", ".npy", ".txt"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
 		if (span_ends(component, span_str(suffixes[i])))

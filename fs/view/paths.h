@@ -11,7 +11,7 @@
  *	.  ..			%2E, %2E%2E
  *	(empty)			%.
  *	a final .d .slots	its dot is %2E
- *	.attrs or .npy
+ *	.attrs .npy or .txt
  *	over 240 bytes		nested folders of 1 to 240 bytes and "%+" each, then the rest; never
  *	(in escaped form)	cut within an escape or a UTF-8 character. A rest of . or .. is
  *				escaped as above

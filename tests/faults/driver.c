@@ -29,6 +29,7 @@
 #include "codec/base/file.h"
 #include "codec/base/mem.h"
 #include "codec/content/string_text.h"
+#include "codec/content/text_edit.h"
 #include "codec/open.h"
 #include "fs/view/exit.h"
 #include "fs/view/open_model.h"
@@ -184,6 +185,69 @@ static int do_whole(const struct op *op, struct tensor *t, struct error *err)
 	return content_overwrite(d.m, t, fill_from, &d.serial, err);
 }
 
+struct text {
+	const struct tensor *tensor;
+	const uint8_t *elements;
+	struct buf bytes;
+};
+
+static int copy_elements(void *context, uint64_t first, size_t count, uint8_t *to,
+			 struct error *err)
+{
+	const struct text *text = context;
+	uint32_t size = dtype_size(text->tensor->dtype);
+
+	(void)err;
+	memcpy(to, text->elements + first * size, count * size);
+	return 0;
+}
+
+static int copy_text(void *context, uint64_t offset, size_t n, uint8_t *to, struct error *err)
+{
+	(void)err;
+	memcpy(to, ((const struct text *)context)->bytes.p + offset, n);
+	return 0;
+}
+
+static int take_text(struct tensor *t, const uint8_t *elements, struct error *err)
+{
+	struct text text = {t, elements, {0}};
+	struct text_source source = {.copy = copy_text, .context = &text};
+	struct text_layout l;
+	int r = text_layout_init(t->dtype, &t->shape, &l);
+	uint8_t *to = r == 0 ? buf_extend(&text.bytes, (size_t)l.size) : NULL;
+
+	if (!to)
+		return -ENOMEM;
+	source.size = l.size;
+	r = text_generate(&l, 0, (size_t)l.size, to, copy_elements, &text, err);
+	if (r == 0)
+		r = content_take_text(d.m, t, &l, &source, err);
+	buf_release(&text.bytes);
+	return r;
+}
+
+/* The text of all numbers, as a program has read and changed it. */
+static int do_numbers(const struct op *op, struct tensor *t, struct error *err)
+{
+	size_t n = tensor_size(t);
+	cleanup_free uint8_t *elements = malloc(n);
+	struct content *c;
+	int r;
+
+	note("begin %u draft %s %" PRIu64 " %" PRIu64 " %u\n", d.serial, op->role, op->offset,
+	     op->size, d.serial);
+	if (!elements)
+		return -ENOMEM;
+	r = content_open(d.m, t, false, &c, err);
+	if (r < 0)
+		return r;
+	r = content_copy(c, 0, n, elements, err);
+	content_close(c, false, NULL);
+	fill_bytes(elements + op->offset, op->size, op->offset, d.serial);
+	return r < 0 ? r : take_text(t, elements, err);
+}
+
 static int do_begin(struct tensor *t, struct content **ret, struct error *err)
 {
 	int r;
@@ -336,6 +400,7 @@ static int do_to_tensor(const struct op *op, struct error *err)
 	case WRITE: return do_write(op, t, err);
 	case DRAFT: return do_draft(op, t, err);
 	case WHOLE: return do_whole(op, t, err);
+	case NUMBERS: return do_numbers(op, t, err);
 	case BEGIN: return do_begin(t, draft, err);
 	case FINISH: return do_finish(op->role, t, draft, err);
 	default: return do_abandon(draft);

@@ -13,6 +13,7 @@ enum what {
 	WRITE,	 /* open, write in place, close */
 	DRAFT,	 /* open with O_TRUNC, write all, close */
 	WHOLE,	 /* what an .npy brings: all bytes at once */
+	NUMBERS, /* a text of all numbers, of which those bytes are new ones */
 	TEXT,	 /* a text of that size, of a string */
 	BEGIN,	 /* the first half of a draft; the file stays open ... */
 	FINISH,	 /* ... until the second half */
@@ -85,6 +86,24 @@ static const struct scenario table[] = {
 	  {WHOLE, "tiny", 0, 0},
 	  {COMMIT}}},
 	{"npy-append", "large", "", "", {{WHOLE, "pages", 0, 0}, {COMMIT}, LITTLE, {COMMIT}}},
+	{"numbers",
+	 "small",
+	 "",
+	 "",
+	 {{NUMBERS, "bytes", 5000, 300},
+	  {WRITE, "bytes", 100, 50},
+	  {SYNC},
+	  {NUMBERS, "bytes", 4000, 5000},
+	  {NUMBERS, "tiny", 0, 20},
+	  {COMMIT},
+	  {NUMBERS, "bytes", 10000, 1},
+	  {COMMIT}}},
+	{"numbers-append",
+	 "large",
+	 "",
+	 "",
+	 {{NUMBERS, "bytes", 4000, 5000}, {COMMIT}, LITTLE, {NUMBERS, "bytes", 0, 9}, {COMMIT}}},
+	{"recover-numbers", "small", "", "numbers", {{REOPEN}, {COMMIT}}},
 	{"twice", "small", "", "", {SOME, {COMMIT}, LITTLE, {SYNC}, {COMMIT}}},
 	{"two-shards", "two", "", "", {SOME, {COMMIT}, LITTLE, {COMMIT}}},
 	{"crowd", "crowd", "", "", {SOME, {COMMIT}}},

@@ -69,6 +69,32 @@ TEST(an_npy_is_accepted_as_a_whole)
 	view_free(v);
 }
 
+/* A text that is changed in place: the other numbers keep their bytes. */
+TEST(a_text_is_accepted_as_a_whole)
+{
+	struct view *v = open_at("mlp", false);
+	node_id raw = walk(v, "variables/" KERNEL), text = walk(v, "names/dense_1/kernel.txt");
+	cleanup_buf struct buf before = {0}, shown = {0}, after = {0};
+	struct handle *h;
+
+	read_all(v, raw, &before);
+	read_all(v, text, &shown);
+	assert_int_equal(shown.n, stat_of(v, text).st_size);
+	h = open_file(v, text, O_WRONLY);
+	write_file(h, shown.n - 9, span_str("nonsense\n"));
+	assert_int_equal(stat_of(v, text).st_size, shown.n);
+	assert_int_equal(flush_file(h), -EINVAL);
+	write_file(h, shown.n - 16, span_str("            0.25\n"));
+	assert_int_equal(flush_file(h), true);
+	assert_false(close_file(h));
+	memcpy(before.p + before.n - 4, "\0\0\x80\x3e", 4);
+	read_all(v, raw, &after);
+	assert_same(buf_span(&after), buf_span(&before));
+	assert_int_equal(stat_of(v, text).st_size, shown.n);
+	discard(v);
+	view_free(v);
+}
+
 /* What is written in place is in both at once, in the .npy behind its header. */
 TEST(written_in_place_is_seen_in_both)
 {
@@ -131,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_draft_is_seen_in_its_own_file),
 		cmocka_unit_test(an_npy_is_accepted_as_a_whole),
+		cmocka_unit_test(a_text_is_accepted_as_a_whole),
 		cmocka_unit_test(written_in_place_is_seen_in_both),
 		cmocka_unit_test(strings_are_edited_as_a_whole),
 	};

@@ -39,7 +39,7 @@ static void check_equal(struct span found, struct span expected, struct span abo
 /* What holds for every path, whatever the key. */
 static void check_components(struct span path)
 {
-	static const char *const suffixes[] = {".slots", ".attrs", ".npy", "%+"};
+	static const char *const suffixes[] = {".slots", ".attrs", ".npy", ".txt", "%+"};
 	struct span rest = path;
 
 	for (;;) {
@@ -151,6 +151,7 @@ static void test_name_based(void **state)
 		{LITERAL("a/.OPTIMIZER_SLOT/b"), "a/.OPTIMIZER_SLOT/b"},
 		{LITERAL("w.d/a.slots/b.attrs/c.npy"), "w%2Ed/a%2Eslots/b%2Eattrs/c%2Enpy"},
 		{LITERAL(".d/.npy"), "%2Ed/%2Enpy"},
+		{LITERAL("a.txt/b.txt.npy"), "a%2Etxt/b.txt%2Enpy"},
 		{LITERAL("w.d.d/.d./d"), "w.d%2Ed/.d./d"},
 		{LITERAL("\xff\xc3\xa9\n \\~"), "\xff\xc3\xa9\n \\~"},
 	};

@@ -22,8 +22,9 @@ UNORDERED = {'counting'}
 
 
 def listed(folder):
-    """As `ls -U` has it, without the .npy."""
-    return [entry.name for entry in os.scandir(folder) if not entry.name.endswith('.npy')]
+    """As `ls -U` has it, without the .npy and the .txt."""
+    return [entry.name for entry in os.scandir(folder)
+            if not entry.name.endswith(('.npy', '.txt'))]
 
 
 def layers_of(model):

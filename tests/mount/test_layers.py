@@ -23,7 +23,7 @@ def layers_of(m):
     """[(name, [(name, sha256)])] in the order of the folders."""
     layers = m.path / 'layers'
     return [(layer, [(name, sha((layers / layer / name).read_bytes()))
-                     for name in listed(layers / layer) if not name.endswith('.npy')])
+                     for name in listed(layers / layer) if not name.endswith(('.npy', '.txt'))])
             for layer in listed(layers)]
 
 
@@ -45,7 +45,7 @@ def test_all_layers_together_have_the_weights_of_the_model(copy_of, target):
     with Mount(copy_of(target.argument)) as m:
         layers = m.path / 'layers'
         paths = {os.path.realpath(layers / layer / name): None for layer in listed(layers)
-                 for name in listed(layers / layer) if not name.endswith('.npy')}
+                 for name in listed(layers / layer) if not name.endswith(('.npy', '.txt'))}
         assert [sha(open(path, 'rb').read()) for path in paths] == target.truth['keras']['weights']
 
 
@@ -60,12 +60,13 @@ def test_a_weight_is_called_by_the_end_of_its_own_name(copy_of, target):
                 assert ('.' + name.replace('/', '.')).endswith('.' + found)
 
 
-def test_each_weight_has_its_npy_behind_it(copy_of):
+def test_each_weight_has_its_npy_and_its_text_behind_it(copy_of):
     with Mount(copy_of('mlp')) as m:
         layer = m.path / 'layers/dense_1'
-        assert listed(layer) == ['kernel', 'kernel.npy', 'bias', 'bias.npy']
+        assert listed(layer) == ['kernel', 'kernel.npy', 'kernel.txt', 'bias', 'bias.npy', 'bias.txt']
         assert os.readlink(layer / 'kernel') == '../../variables/layer_with_weights-0/kernel'
         assert os.readlink(layer / 'bias.npy') == '../../npy/layer_with_weights-0/bias.npy'
+        assert os.readlink(layer / 'bias.txt') == '../../text/layer_with_weights-0/bias.txt'
 
 
 def test_what_is_written_through_a_layer_is_saved(copy_of):

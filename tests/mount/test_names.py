@@ -14,6 +14,9 @@ from bundle import (FLOAT, GRAPH, STRING, each_field, entry_of, fields_of, index
 from models import TARGETS, VALUE, key_of, parse_tsv
 from mounting import USAGE, Mount, assert_sound, bash, cat, fails, weightctl
 
+VIEWS = [('npy', '.npy', b'\x93NUMPY'), ('text', '.txt', b'# ')]  # and how their files begin
+OTHERS = '.npy', '.txt'
+
 
 def links_below(folder):
     """The paths of all links, relative to the folder; nothing else is there but folders."""
@@ -55,7 +58,7 @@ def test_each_own_name_leads_to_its_variable(copy_of, target):
     truth = names_in_truth(target)
     with Mount(copy_of(target.argument)) as m:
         rows = {row['path']: row for row in rows_of(m).values()}
-        links = [path for path in links_below(m.path / 'names') if not path.endswith('.npy')]
+        links = [path for path in links_below(m.path / 'names') if not path.endswith(OTHERS)]
         found = {target_of(m, path): path for path in links}
         assert len(found) == len(links)
         assert found.keys() == {path for path, row in rows.items() if row['variable']}
@@ -69,17 +72,17 @@ def test_each_own_name_leads_to_its_variable(copy_of, target):
 
 
 @pytest.mark.parametrize('target', [t for t in TARGETS if t.tensors], ids=repr)
-def test_beside_each_link_is_one_to_its_npy(copy_of, target):
+def test_beside_each_link_are_those_to_its_npy_and_its_text(copy_of, target):
     with Mount(copy_of(target.argument)) as m:
-        links = set(links_below(m.path / 'names'))
-        for path in links:
-            to = target_of(m, path)
-            if not path.endswith('.npy'):
-                npy = f'npy/{to.removeprefix("variables/")}.npy'
-                assert (f'{path}.npy' in links) == (m.path / npy).exists()
-                continue
-            assert to == f'npy/{target_of(m, path[:-4]).removeprefix("variables/")}.npy'
-            assert (m.path / 'names' / path).read_bytes().startswith(b'\x93NUMPY')
+        links = {path: target_of(m, path) for path in links_below(m.path / 'names')}
+        names = [path for path in links if not path.endswith(OTHERS)]
+        for path in names:
+            for folder, ending, start in VIEWS:
+                to = f'{folder}/{links[path].removeprefix("variables/")}{ending}'
+                assert (m.path / to).exists() == (path + ending in links)
+                assert links.pop(path + ending, to) == to
+                assert not (m.path / to).exists() or (m.path / to).read_bytes().startswith(start)
+        assert links.keys() == set(names)
 
 
 class Graph:
@@ -217,7 +220,7 @@ def test_the_weights_of_one_model_are_grafted_into_another(copy_of, tmp_path):
         before = {path: (m.path / 'names' / path).read_bytes()
                   for path in links_below(m.path / 'names')}
         for path in before:
-            if re.match('dense|pred', path) and not path.endswith('.npy'):
+            if re.match('dense|pred', path) and not path.endswith(OTHERS):
                 (m.path / 'names' / path).write_bytes(bytes(len(before[path])))
     with Mount(old) as source, Mount(new) as m:
         done = bash(f'cp -rL {shlex.quote(str(source.path))}/names/. '
@@ -290,7 +293,7 @@ def as_bytes(name):
 def test_names_that_no_file_system_likes(tmp_path):
     with Mount(write_named(tmp_path, HOSTILE)) as m:
         found = {path: struct.unpack('<f', (m.path / 'names' / path).read_bytes())[0]
-                 for path in links_below(m.path / 'names') if not path.endswith('.npy')}
+                 for path in links_below(m.path / 'names') if not path.endswith(OTHERS)}
         assert sorted(found.values()) == list(range(len(HOSTILE)))
         for path, value in found.items():
             name = as_bytes(own_name(path))
@@ -303,7 +306,7 @@ def test_names_that_no_file_system_likes(tmp_path):
 def test_a_name_too_long_to_be_shown_is_logged(tmp_path):
     names = [b'a', b'b/' * 300 + b'deep', b'c' * 5000]
     with Mount(write_named(tmp_path, names)) as m:
-        assert sorted(os.listdir(m.path / 'names')) == ['a', 'a.npy']
+        assert sorted(os.listdir(m.path / 'names')) == ['a', 'a.npy', 'a.txt']
         assert m.log().count('names/: no link to') == 2
 
 

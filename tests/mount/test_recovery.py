@@ -110,6 +110,7 @@ def test_a_draft_of_a_killed_daemon_is_dropped_and_that_is_said(plain, plain_con
 @pytest.mark.parametrize('committed', [False, True])
 @pytest.mark.parametrize('model, path, found', [
     ('train/ckpt-3', 'npy/net/l1/bias.npy', 'variables/net/l1/bias'),
+    ('train/ckpt-3', 'text/net/l1/bias.txt', 'variables/net/l1/bias'),
     ('dtypes', 'variables/string/vector', 'variables/string/vector')])
 def test_a_draft_of_a_text_is_missed_once(copy_of, model, path, found, committed):
     model = copy_of(model)
