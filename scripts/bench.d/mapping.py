@@ -1,4 +1,4 @@
-"""mapping.py ROUNDS FILE...: the median times of summing the floats of each file in a map.
+"""mapping.py ROUNDS FILE...: the times of summing the floats of each file in a map.
 
 A program of its own, because of NumPy, which the rest needs not.
 """
