@@ -21,7 +21,7 @@
 #include "codec/work/edits.h"
 #include "codec/open.h"
 
-enum { STEPS = 30000, STEPS_A_ROUND = 500, SIZE_MAX_HERE = 300000, WRITERS = 3, READERS = 2 };
+enum { STEPS = 12000, STEPS_A_ROUND = 500, SIZE_MAX_HERE = 300000, WRITERS = 3, READERS = 2 };
 
 static struct folder folder;
 static struct model *model;
