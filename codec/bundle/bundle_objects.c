@@ -5,6 +5,7 @@
 #include "codec/content/verify.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
+#include "codec/graph/layers.h"
 #include "codec/graph/object_graph.h"
 #include "codec/tensor/stored.h"
 
@@ -277,6 +278,27 @@ int bundle_graph(struct model *m, struct buf *stored, struct span *ret, struct e
 	int r = graph ? read_scalar(m, &graph->run, graph_max, stored, ret, err) : -ENOENT;
 
 	return r == -EBADMSG ? -EIO : r;
+}
+
+int bundle_print(struct model *m, const struct document *d, struct buf *out, struct error *err)
+{
+	cleanup_buf struct buf stored = {0};
+	struct span message;
+	int r;
+
+	if (d->type != DOCUMENT_OBJECT_GRAPH) {
+		buf_add(out, d->text);
+		return buf_error(out);
+	}
+	r = bundle_graph(m, &stored, &message, err);
+	if (r == 0)
+		r = object_graph_print(message, out, err);
+	return r == -EBADMSG ? -EIO : r;
+}
+
+int bundle_layers(struct model *m, struct layers *ret, struct error *err)
+{
+	return layers_read(m, &(struct layers_source){0}, ret, err);
 }
 
 /* Slices of a variable that is sound are verified with it. */

@@ -5,7 +5,7 @@
 #ifndef CODEC_BUNDLE_BUNDLE_OBJECTS_H
 #define CODEC_BUNDLE_BUNDLE_OBJECTS_H
 
-#include "codec/model/model.h"
+#include "codec/model/format.h"
 
 /*
  * Fills in what the object graph says, for a model whose tensors and shards are loaded. A graph
@@ -17,10 +17,12 @@ size_t bundle_count_nameless(const struct model *m);
 /* Remarks that there are some, for who looks for them in names/. */
 void bundle_remark_nameless(struct model *m);
 /*
- * struct format's graph() and verify() (codec/model/format.h), for a model that has a bundle, or
- * none (m->own is NULL).
+ * struct format's graph(), print(), layers() and verify() (codec/model/format.h), for a model that
+ * has a bundle, or none (m->own is NULL).
  */
 int bundle_graph(struct model *m, struct buf *stored, struct span *ret, struct error *err);
+int bundle_print(struct model *m, const struct document *d, struct buf *out, struct error *err);
+int bundle_layers(struct model *m, struct layers *ret, struct error *err);
 void bundle_verify(struct model *m, void (*fault)(void *context, const char *sentence),
 		   void *context);
 

@@ -131,5 +131,7 @@ const struct format format_bundle = {
 	.owns = bundle_owns,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
+	.print = bundle_print,
+	.layers = bundle_layers,
 	.release = own_release,
 };

@@ -272,7 +272,7 @@ static int add_list(struct finder *f, uint32_t list)
 
 static int add_weights(struct finder *f, uint32_t node)
 {
-	uint32_t list = f->m->is_folder ? child(f, node, "variables") : NO_NODE;
+	uint32_t list = f->source->lists ? child(f, node, "variables") : NO_NODE;
 
 	return list != NO_NODE ? add_list(f, list) : walk(f, node, 0);
 }
@@ -350,9 +350,9 @@ static int find_layers(struct finder *f)
 		r = add_numbered(f, 0, "layer-");
 	if (r < 0 || f->n)
 		return r;
-	if (all != NO_NODE && child(f, 0, "non_trainable_variables") != NO_NODE && f->m->is_folder)
+	if (all != NO_NODE && child(f, 0, "non_trainable_variables") != NO_NODE && f->source->lists)
 		return add_list(f, all) < 0 ? -ENOMEM : layers_group(f);
-	if (f->m->is_folder || child(f, 0, "root") == 0)
+	if (f->source->lists || child(f, 0, "root") == 0)
 		return add_children(f);
 	return add_models(f);
 }
@@ -362,16 +362,15 @@ static int find_layers(struct finder *f)
 /* The bytes of the object graph, and the graph in them. */
 static int read_graph(struct finder *f, struct buf *stored)
 {
-	const struct format *format = f->m->format;
 	struct span message;
 	int r;
 
-	if (!format->graph || !f->m->object_based)
-		return 0;
 	pthread_rwlock_rdlock(&f->m->layout);
-	r = format->graph(f->m, stored, &message, f->err);
+	r = f->m->format->graph(f->m, stored, &message, f->err);
 	pthread_rwlock_unlock(&f->m->layout);
-	return r < 0 ? r : object_graph_read(message, &f->graph, f->err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return object_graph_read(message, &f->graph, f->err);
 }
 
 static int find_all(struct finder *f)
@@ -389,9 +388,10 @@ static int find_all(struct finder *f)
 	return r;
 }
 
-int layers_read(struct model *m, struct layers *ret, struct error *err)
+int layers_read(struct model *m, const struct layers_source *source, struct layers *ret,
+		struct error *err)
 {
-	struct finder f = {.m = m, .err = err};
+	struct finder f = {.m = m, .source = source, .err = err};
 	cleanup_buf struct buf stored = {0};
 	int r = read_graph(&f, &stored);
 

@@ -41,11 +41,26 @@ struct layers {
 	struct arena arena; /* all of them, and the names */
 };
 
+struct keras_node;
+
+/* What a format has besides the object graph. */
+struct layers_source {
+	bool lists; /* Keras's own lists of layers and weights are in the graph: a SavedModel's */
+	/*
+	 * Calls each() for what Keras 2 wrote about nodes of the graph, as it is on disk now.
+	 * Nothing is no error. What each() returns below 0 ends it. NULL: it wrote nothing.
+	 */
+	int (*keras_nodes)(struct model *m,
+			   int (*each)(void *context, const struct keras_node *node), void *context,
+			   struct error *err);
+};
+
 /*
- * Finds the layers, from the model's files. None is no error. -EBADMSG, -EFBIG, -EIO, -ESTALE: the
- * object graph or the metadata cannot be read. Released in any case.
+ * Finds the layers in the object graph that the model's format gives. None is no error. -EBADMSG,
+ * -EFBIG, -EIO, -ESTALE: the graph or the metadata cannot be read. Released in any case.
  */
-int layers_read(struct model *m, struct layers *ret, struct error *err);
+int layers_read(struct model *m, const struct layers_source *source, struct layers *ret,
+		struct error *err);
 void layers_release(struct layers *l);
 #define cleanup_layers __attribute__((cleanup(layers_release)))
 

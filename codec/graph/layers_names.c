@@ -5,7 +5,6 @@
  * net/lstm/lstm_cell/kernel. The outermost scope may be that of the whole model, and the inner
  * ones those of objects within the layer (here: one, the cell).
  */
-#include "codec/model/format.h"
 #include "codec/graph/keras.h"
 #include "codec/graph/layers_state.h"
 #include "codec/model/names.h"
@@ -180,7 +179,8 @@ static int read_names(struct finder *f, struct layers *out)
 	for (uint32_t i = 0; i < f->n; i++)
 		order[i] = i;
 	qsort_r(order, f->n, sizeof(*order), compare_nodes, f->layers);
-	return f->m->is_folder ? saved_model_keras_nodes(f->m, take_name, &reader, f->err) : 0;
+	return f->source->keras_nodes ? f->source->keras_nodes(f->m, take_name, &reader, f->err)
+				      : 0;
 }
 
 /* ---- Keras 3 ---- */

@@ -20,6 +20,7 @@ struct found_weight {
 
 struct finder {
 	struct model *m;
+	const struct layers_source *source;
 	struct object_graph graph;
 	bool subclassed; /* the layers are plain children of the root */
 	struct found_layer *layers;

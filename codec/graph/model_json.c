@@ -178,14 +178,3 @@ int model_json(const struct model *m, struct buf *out)
 	cJSON_free(text);
 	return buf_error(out);
 }
-
-int model_graph_json(struct model *m, struct buf *out, struct error *err)
-{
-	cleanup_buf struct buf stored = {0};
-	struct span message;
-	int r = m->format->graph(m, &stored, &message, err);
-
-	if (r == 0)
-		r = object_graph_print(message, out, err);
-	return r == -EBADMSG ? -EIO : r;
-}

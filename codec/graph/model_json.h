@@ -34,10 +34,5 @@
  * are no UTF-8 become U+FFFD. -ENOMEM.
  */
 int model_json(const struct model *m, struct buf *out);
-/*
- * Adds the object graph as it lies on disk now (codec/graph/object_graph.h); the model has a
- * DOCUMENT_OBJECT_GRAPH, and its layout is locked. -EIO: damaged. -ESTALE, -ENOMEM.
- */
-int model_graph_json(struct model *m, struct buf *out, struct error *err);
 
 #endif

@@ -13,7 +13,7 @@ enum document_type {
 	DOCUMENT_SIGNATURE,    /* text: a SignatureDef, as its bytes stand in saved_model.pb */
 	DOCUMENT_CONFIG,       /* text: JSON, as model_from_json() takes it */
 	DOCUMENT_TRAINING,     /* text: JSON, what model.compile() was given */
-	DOCUMENT_OBJECT_GRAPH, /* text: none; model_graph_json() prints what lies on disk */
+	DOCUMENT_OBJECT_GRAPH, /* text: none; model_print() shows what lies on disk */
 	DOCUMENT_TYPES,
 };
 

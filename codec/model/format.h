@@ -7,6 +7,7 @@
 
 #include "codec/model/model.h"
 
+struct layers;
 struct outbox;
 struct stage;
 struct staged;
@@ -73,6 +74,17 @@ struct format {
 	 * -ESTALE, -EFBIG, -ENOMEM. NULL: the format has none.
 	 */
 	int (*graph)(struct model *m, struct buf *stored, struct span *ret, struct error *err);
+	/*
+	 * What a document shows. The model's layout is locked. -EIO: what it is made from is
+	 * damaged. -ESTALE, -EFBIG, -ENOMEM. NULL: its text, always.
+	 */
+	int (*print)(struct model *m, const struct document *d, struct buf *out, struct error *err);
+	/*
+	 * The layers (codec/graph/layers.h), from the model's files. None is no error. -EBADMSG,
+	 * -EFBIG, -EIO, -ESTALE: what tells of them cannot be read. Where model->has_layers is set.
+	 * *ret is to be released in any case. NULL: there are none.
+	 */
+	int (*layers)(struct model *m, struct layers *ret, struct error *err);
 	/* Frees m->own, where that is not NULL. */
 	void (*release)(void *own);
 };
@@ -89,15 +101,10 @@ int bundle_save(struct model *m, struct stage *stage, struct error *err);
 /* Stages all of it, as edited, as one shard and its index, for another place. */
 int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
 		       struct staged *ret_index, struct error *err);
-struct keras_node;
+/* The two questions to a format that the views ask: print(), and layers(). */
+int model_print(struct model *m, const struct document *d, struct buf *out, struct error *err);
+int model_layers(struct model *m, struct layers *ret, struct error *err);
 
-/*
- * Calls each() for all that Keras 2 wrote about the objects of a SavedModel, as it is on disk now.
- * Nothing is no error. What each() returns below 0 ends it.
- */
-int saved_model_keras_nodes(struct model *m,
-			    int (*each)(void *context, const struct keras_node *node),
-			    void *context, struct error *err);
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
 int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);

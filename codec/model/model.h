@@ -33,7 +33,7 @@ struct model {
 	char *output;	   /* absolute: where saves go instead (codec/save/output.h); or NULL */
 	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
 	bool object_based; /* the keys are TF2's, and there is an object graph */
-	bool has_layers;   /* there may be something in layers_read() (codec/graph/layers.h) */
+	bool has_layers;   /* model_layers() may find some (codec/model/format.h) */
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	void *own;   /* what its format knows beside all this: that wing's own affair */
 

@@ -16,6 +16,7 @@
 #include "codec/bundle/own.h"
 #include "codec/model/format.h"
 #include "codec/graph/keras.h"
+#include "codec/graph/layers.h"
 #include "codec/model/place.h"
 #include "codec/save/stage.h"
 #include "codec/saved_model/internal.h"
@@ -249,6 +250,7 @@ static int add_keras(struct model *m, struct span metadata, struct error *err)
 	if (texts.config.n + texts.training.n > KEPT_MAX)
 		return error_set(err, -EFBIG, "the architecture takes more than %d MiB",
 				 KEPT_MAX >> 20);
+	m->has_layers |= texts.version.n > 0;
 	m->keras_version = arena_copy(&m->arena, buf_span(&texts.version));
 	if (!m->keras_version.p)
 		return -ENOMEM;
@@ -511,6 +513,22 @@ static bool owns(const char *prefix, const char *name)
 	return strcmp(name, FINGERPRINT) == 0 || (prefix && bundle_owns(prefix, name));
 }
 
+static int print(struct model *m, const struct document *d, struct buf *out, struct error *err)
+{
+	return d->type == DOCUMENT_SIGNATURE ? signature_print(d->text, out, err)
+					     : bundle_print(m, d, out, err);
+}
+
+static int find_layers(struct model *m, struct layers *ret, struct error *err)
+{
+	static const struct layers_source source = {
+		.lists = true,
+		.keras_nodes = saved_model_keras_nodes,
+	};
+
+	return layers_read(m, &source, ret, err);
+}
+
 const struct format format_saved_model = {
 	.name = "saved_model",
 	.wants = GRAPH,
@@ -522,5 +540,7 @@ const struct format format_saved_model = {
 	.owns = owns,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
+	.print = print,
+	.layers = find_layers,
 	.release = own_release,
 };

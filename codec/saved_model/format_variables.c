@@ -62,5 +62,7 @@ const struct format format_variables = {
 	.owns = owns,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
+	.print = bundle_print,
+	.layers = bundle_layers,
 	.release = own_release,
 };

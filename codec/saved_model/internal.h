@@ -19,5 +19,10 @@ static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
  * Where that cannot be read it is remarked. -ENOMEM.
  */
 int saved_model_name_variables(struct model *m);
+/* struct layers_source's (codec/graph/layers.h). */
+struct keras_node;
+int saved_model_keras_nodes(struct model *m,
+			    int (*each)(void *context, const struct keras_node *node),
+			    void *context, struct error *err);
 
 #endif

@@ -1,8 +1,7 @@
 /* Documents of a model that people read as JSON. */
 #include <limits.h>
 
-#include "codec/graph/model_json.h"
-#include "codec/saved_model/signature.h"
+#include "codec/model/format.h"
 #include "fs/kinds/kinds.h"
 #include "fs/view/branch.h"
 #include "fs/view/pieces.h"
@@ -56,15 +55,17 @@ static int signature_path(const struct showing *s, struct buf *out)
 	return add_component(d->name, ".json", out);
 }
 
-static int signature_compose(const struct showing *s, struct pieces *out, struct error *err)
+static int compose(const struct showing *s, struct pieces *out, struct error *err)
 {
-	return signature_print(document_of(s, DOCUMENT_SIGNATURE)->text, &out->bytes, err);
+	struct model *m = s->branch->model;
+
+	return model_print(m, &m->documents[s->object], &out->bytes, err);
 }
 
 const struct kind kind_signature = {
 	.of = THING_DOCUMENT,
 	.path = signature_path,
-	.compose = signature_compose,
+	.compose = compose,
 };
 
 /* The path of a document of which a model has at most one. */
@@ -77,14 +78,6 @@ static int path_of(const struct showing *s, enum document_type type, const char 
 	return 1;
 }
 
-/* The text is what is shown. */
-static int text_compose(const struct showing *s, struct pieces *out, struct error *err)
-{
-	(void)err;
-	buf_add(&out->bytes, s->branch->model->documents[s->object].text);
-	return buf_error(&out->bytes);
-}
-
 static int config_path(const struct showing *s, struct buf *out)
 {
 	return path_of(s, DOCUMENT_CONFIG, "config.json", out);
@@ -93,7 +86,7 @@ static int config_path(const struct showing *s, struct buf *out)
 const struct kind kind_config = {
 	.of = THING_DOCUMENT,
 	.path = config_path,
-	.compose = text_compose,
+	.compose = compose,
 };
 
 static int training_path(const struct showing *s, struct buf *out)
@@ -104,7 +97,7 @@ static int training_path(const struct showing *s, struct buf *out)
 const struct kind kind_training = {
 	.of = THING_DOCUMENT,
 	.path = training_path,
-	.compose = text_compose,
+	.compose = compose,
 };
 
 static int object_graph_path(const struct showing *s, struct buf *out)
@@ -112,13 +105,8 @@ static int object_graph_path(const struct showing *s, struct buf *out)
 	return path_of(s, DOCUMENT_OBJECT_GRAPH, "object_graph.json", out);
 }
 
-static int object_graph_compose(const struct showing *s, struct pieces *out, struct error *err)
-{
-	return model_graph_json(s->branch->model, &out->bytes, err);
-}
-
 const struct kind kind_object_graph = {
 	.of = THING_DOCUMENT,
 	.path = object_graph_path,
-	.compose = object_graph_compose,
+	.compose = compose,
 };

@@ -1,12 +1,13 @@
 /* layers/LAYER/WEIGHT: a Keras model in its own order. */
 #include "codec/graph/layers.h"
+#include "codec/model/format.h"
 #include "fs/view/links.h"
 #include "fs/view/log.h"
 #include "fs/view/paths.h"
 
 static bool has_layers(const struct model *m)
 {
-	return m->has_layers || m->keras_version.n;
+	return m->has_layers;
 }
 
 static void hide(struct span name, int r)
@@ -52,7 +53,7 @@ static int list_layers(struct model *m, struct link_sink *sink)
 {
 	cleanup_layers struct layers l = {0};
 	struct error err = {""};
-	int r = layers_read(m, &l, &err);
+	int r = model_layers(m, &l, &err);
 
 	if (r < 0 && r != -ENOMEM) {
 		log_line("layers/ is empty: %s", err.text);

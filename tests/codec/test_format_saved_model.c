@@ -8,7 +8,7 @@
 #include "codec/graph/model_json.h"
 #include "codec/model/format.h"
 #include "codec/base/json.h"
-#include "codec/saved_model/signature.h"
+#include "codec/model/format.h"
 #include "codec/open.h"
 #include "texts.h"
 
@@ -56,7 +56,7 @@ static void check_equal_json(const struct json *a, json_ref x, const struct json
 }
 
 /* Those of one MetaGraphDef, by its number in the model and its place in the truth. */
-static void check_signatures(const struct model *m, const struct json *truth, uint32_t n,
+static void check_signatures(struct model *m, const struct json *truth, uint32_t n,
 			     json_ref metagraph)
 {
 	json_ref all = json_get(truth, metagraph, "signatures");
@@ -70,7 +70,7 @@ static void check_signatures(const struct model *m, const struct json *truth, ui
 
 		if (d->type != DOCUMENT_SIGNATURE || d->metagraph != n)
 			continue;
-		assert_int_equal(signature_print(d->text, &text, &err), 0);
+		assert_int_equal(model_print(m, d, &text, &err), 0);
 		assert_int_equal(json_parse(&json, buf_span(&text), &err), 0);
 		check_equal_json(&json, 0, truth, json_get(truth, all, (const char *)d->name.p));
 		shown++;
@@ -117,7 +117,7 @@ static void check_config(const struct model *m, const struct json *truth)
 	check_producer(m->keras_version, truth, "tf_keras");
 }
 
-static void check_metagraphs(const struct model *m, const struct json *truth)
+static void check_metagraphs(struct model *m, const struct json *truth)
 {
 	json_ref list = json_get(truth, 0, "metagraphs");
 	uint32_t n = 0;
@@ -137,19 +137,19 @@ static void check_metagraphs(const struct model *m, const struct json *truth)
 static void check_object_graph(struct model *m, const struct json *truth)
 {
 	json_ref of = json_get(truth, 0, "checkpoints"), nodes;
-	bool there = model_document(m, DOCUMENT_OBJECT_GRAPH, span_str("")) != NULL;
+	const struct document *d = model_document(m, DOCUMENT_OBJECT_GRAPH, span_str(""));
 	cleanup_buf struct buf text = {0}, number = {0};
 	cleanup_json struct json graph = {0};
 	struct error err = {0};
 
 	of = json_get(truth, truth->values[of].child, "graph");
 	nodes = of ? json_get(truth, of, "nodes") : 0;
-	assert_true(there == (nodes != 0) && there == !m->absent[DOCUMENT_OBJECT_GRAPH]);
-	if (!there)
+	assert_true(!d == !nodes && !d == (m->absent[DOCUMENT_OBJECT_GRAPH] != NULL));
+	if (!d)
 		return;
 	buf_printf(&number, "%zu", m->n_objects);
 	assert_same(buf_span(&number), truth->values[nodes].text);
-	assert_int_equal(model_graph_json(m, &text, &err), 0);
+	assert_int_equal(model_print(m, d, &text, &err), 0);
 	assert_int_equal(json_parse(&graph, buf_span(&text), &err), 0);
 	assert_int_equal(count(&graph, json_get(&graph, 0, "nodes")), m->n_objects);
 }

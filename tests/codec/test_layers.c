@@ -61,10 +61,14 @@ static int give_graph(struct model *m, struct buf *stored, struct span *ret, str
 {
 	(void)m;
 	(void)err;
+	if (!graph.n)
+		return -ENOENT;
 	buf_add(stored, buf_span(&graph));
 	*ret = buf_span(stored);
 	return 0;
 }
+
+static const struct layers_source nothing_else = {0};
 
 static const struct format made_up = {.name = "made up", .graph = give_graph};
 
@@ -73,7 +77,6 @@ static struct model *make_model(const struct node *nodes, size_t n)
 	struct model *m = model_new();
 
 	m->format = &made_up;
-	m->object_based = true;
 	buf_reset(&graph);
 	for (size_t i = 0; i < n; i++)
 		add_node(m, &nodes[i], i);
@@ -100,8 +103,7 @@ static void check(bool saved_model, const struct node *nodes, size_t n, const ch
 	cleanup_buf struct buf out = {0};
 	struct error err = {""};
 
-	m->is_folder = saved_model;
-	if (layers_read(m, &layers, &err) < 0)
+	if (layers_read(m, &(struct layers_source){.lists = saved_model}, &layers, &err) < 0)
 		fail_msg("%s", err.text);
 	print_layers(&layers, &out);
 	assert_says(buf_span(&out), expected);
@@ -213,7 +215,8 @@ TEST(layers_that_share_too_much_are_refused)
 	buf_reset(&graph);
 	add_field(&graph, 1, &root);
 	add_field(&graph, 1, &shared);
-	assert_refused(layers_read(m, &layers, &err), -EFBIG, &err, "share too much");
+	assert_refused(layers_read(m, &nothing_else, &layers, &err), -EFBIG, &err,
+		       "share too much");
 }
 
 TEST(lists_in_lists_have_a_depth)
@@ -231,7 +234,7 @@ TEST(lists_in_lists_have_a_depth)
 		nodes[i].edges = edges[i];
 	}
 	m = make_model(nodes, CHAIN);
-	assert_int_equal(layers_read(m, &layers, &err), 0);
+	assert_int_equal(layers_read(m, &nothing_else, &layers, &err), 0);
 	assert_int_equal(layers.n_weights, 0);
 	layers_release(&layers);
 	model_free(m);
@@ -247,9 +250,9 @@ TEST(a_graph_that_is_none)
 
 	buf_reset(&graph);
 	buf_add_str(&graph, "\x0a\x05");
-	assert_refused(layers_read(m, &layers, &err), -EBADMSG, &err, "node 0");
-	m->object_based = false;
-	assert_int_equal(layers_read(m, &layers, &err), 0);
+	assert_refused(layers_read(m, &nothing_else, &layers, &err), -EBADMSG, &err, "node 0");
+	buf_reset(&graph);
+	assert_int_equal(layers_read(m, &nothing_else, &layers, &err), 0);
 	assert_int_equal(layers.n, 0);
 }
 

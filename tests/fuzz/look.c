@@ -5,7 +5,6 @@
 #include "codec/graph/layers.h"
 #include "codec/graph/model_json.h"
 #include "codec/model/names.h"
-#include "codec/saved_model/signature.h"
 #include "fuzz.h"
 
 enum { TENSORS_MAX = 100, SEEN_MAX = 65536, IOVECS = 16 };
@@ -30,13 +29,10 @@ static void look_at_documents(struct model *m)
 		MUST(d->metagraph < m->n_metagraphs || !d->metagraph);
 		MUST(d->metagraph != m->served || model_document(m, d->type, d->name) == d);
 		buf_reset(&out);
-		if (d->type == DOCUMENT_OBJECT_GRAPH && model_graph_json(m, &out, &err) < 0)
-			continue;
-		if (d->type == DOCUMENT_SIGNATURE)
-			MUST(signature_print(d->text, &out, &err) == 0);
-		else if (d->type != DOCUMENT_OBJECT_GRAPH)
-			buf_add(&out, d->text);
-		must_be_json(buf_span(&out));
+		if (model_print(m, d, &out, &err) == 0)
+			must_be_json(buf_span(&out));
+		else
+			MUST(d->type == DOCUMENT_OBJECT_GRAPH);
 	}
 }
 
@@ -131,7 +127,7 @@ static void look_at_layers(struct model *m)
 	cleanup_layers struct layers l = {0};
 	struct error err = {0};
 
-	if (layers_read(m, &l, &err) < 0) {
+	if (model_layers(m, &l, &err) < 0) {
 		MUST(err.text[0]);
 		return;
 	}
