@@ -34,7 +34,7 @@ int change_type(struct view *v, node_id node, const char *attribute, struct span
 /*
  * A thing of a model has another name or type than before: every kind that shows it, or could, is
  * asked for its path again, and its node moves there, with its number; or comes, or goes. Links
- * lead to nodes, and follow them. -ENOMEM.
+ * lead to nodes, and follow them. -ENOMEM. Only tests call it, until there is such a change.
  */
 int change_refresh(struct view *v, struct branch *b, enum thing of, uint32_t object);
 

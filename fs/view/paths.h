@@ -56,7 +56,8 @@ int path_from_key(struct span key, bool object_based, struct buf *out);
 /*
  * The key of a path, into out, as above. Of all spellings only the one is accepted that
  * path_from_key() has, but for folders: one that is shown as `w.d`, because there is a file w
- * beside it, is w here. -EINVAL: the path of no key. -ENAMETOOLONG, -ENOMEM as above.
+ * beside it, is w here. -EINVAL: the path of no key. -ENAMETOOLONG, -ENOMEM as above. For names
+ * that somebody gives, which cannot be done yet (change.h): so only tests call it.
  */
 int key_from_path(struct span path, bool object_based, struct buf *out);
 

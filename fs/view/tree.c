@@ -259,16 +259,6 @@ node_id tree_next(struct tree *t, node_id folder, uint32_t position, struct node
 	return id;
 }
 
-size_t tree_count(struct tree *t)
-{
-	size_t n;
-
-	pthread_mutex_lock(&t->lock);
-	n = t->n - 1;
-	pthread_mutex_unlock(&t->lock);
-	return n;
-}
-
 void tree_path(struct tree *t, node_id from, node_id id, struct buf *out)
 {
 	const char *names[512];

@@ -70,8 +70,6 @@ void tree_set_object(struct tree *t, node_id id, uint32_t object);
 void tree_remove(struct tree *t, node_id id);
 /* The child that comes next behind a position (0: the first), or NODE_NONE. */
 node_id tree_next(struct tree *t, node_id folder, uint32_t position, struct node *ret);
-/* How many nodes there are, the root included. */
-size_t tree_count(struct tree *t);
 /* Adds the path below the node `from`, without a slash in front; "" for itself. */
 void tree_path(struct tree *t, node_id from, node_id id, struct buf *out);
 /*
