@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "codec/base/folder.h"
 #include "codec/work/lock.h"
 #include "codec/container/pbwire.h"
 #include "codec/work/work.h"
@@ -156,13 +157,27 @@ static void stop(struct edits *e)
 	let_go(e);
 }
 
+/* Whatever somebody has put in its place goes, too. */
+static int remove_journal(int workfd)
+{
+	if (unlinkat(workfd, "journal", 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	folder_remove(workfd, "journal");
+	return faccessat(workfd, "journal", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -ENOTEMPTY : 0;
+}
+
 /* Without the journal nothing in the folder means anything. The lock is held. */
 static int forget(struct edits *e, struct error *err)
 {
+	int r;
+
 	if (e->workfd < 0)
 		return 0;
-	if (unlinkat(e->workfd, "journal", 0) < 0 && errno != ENOENT)
-		return error_errno(err, "%s/journal", e->model->work_path);
+	r = remove_journal(e->workfd);
+	if (r < 0)
+		return error_set(err, r, "%s/journal: %s", e->model->work_path, strerror(-r));
 	/* If that is not durable the journal may be back; then it must find what it mentions. */
 	if (sync_folder(e->workfd, NULL, NULL) < 0)
 		let_go(e);

@@ -64,18 +64,33 @@ static bool never_begun(struct span content)
 					 : span_starts(content, span_of(zeros, sizeof(zeros)));
 }
 
-int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct error *err)
+/* All of it; -EBADMSG for what is there and is no journal: a pipe, a folder, a link, far too large.
+ */
+static int read_journal(int workfd, int *ret_fd, struct file *ret, struct error *err)
 {
 	cleanup_fd int fd = openat(workfd, "journal", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		r = error_errno(err, "journal");
+	else
+		r = file_read(workfd, "journal", journal_max, ret, err);
+	if (r == -EISDIR || r == -ELOOP || r == -EINVAL || r == -EFBIG)
+		return -EBADMSG;
+	if (r == 0)
+		*ret_fd = steal_fd(&fd);
+	return r;
+}
+
+int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct error *err)
+{
+	cleanup_fd int fd = -1;
 	cleanup_file struct file file = {0};
 	struct span content;
 	size_t whole;
 	bool torn;
-	int r;
+	int r = read_journal(workfd, &fd, &file, err);
 
-	if (fd < 0)
-		return error_errno(err, "journal");
-	r = file_read(workfd, "journal", journal_max, &file, err);
 	if (r < 0)
 		return r;
 	content = buf_span(&file.bytes);

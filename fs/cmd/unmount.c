@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "codec/checkpoints/collection.h"
+#include "codec/content/content.h"
+#include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "codec/model/place.h"
 #include "codec/open.h"
@@ -103,20 +105,47 @@ static int save(const char *path)
 	return code;
 }
 
-/* Adds the work folders of all checkpoints in a folder. */
-static int find_edits_of_members(const struct place *place, struct buf *out, struct error *err)
+/* What a dead mount has left behind. */
+struct left {
+	struct buf edits; /* the work folders that hold some, for a message */
+	unsigned drafts;  /* that nobody can finish any more */
+};
+
+/* True if the work folder holds more than unfinished drafts, or what it holds cannot be told. */
+static bool has_edits(struct model *m, unsigned *drafts)
+{
+	const struct tensor *t;
+	struct summary found;
+
+	if (edits_open(m, EDITS_LOOK, NULL) < 0 || recover_inspect(m, &found, NULL) < 0)
+		return true;
+	*drafts += found.drafts;
+	for (size_t i = 0; (t = model_next(m, &i));)
+		if (content_edited(m, t))
+			return true;
+	return found.decided || found.foreign;
+}
+
+/* Those of all checkpoints in a folder. */
+static int find_edits_of_members(const struct place *place, struct left *left, struct error *err)
 {
 	cleanup_collection struct collection c = {0};
 	cleanup_buf struct buf names = {0};
 	int r = collection_scan(place, &c, err);
 
+	for (size_t i = 0; i < c.n_work; i++) {
+		cleanup_open_model struct model *m = NULL;
+
+		if (c.work[i].edits && model_open_within(place, c.work[i].name, &m, NULL) == 0)
+			c.work[i].edits = has_edits(m, &left->drafts);
+	}
 	if (collection_edited(&c, false, &names))
-		buf_printf(out, "%s: %.*s", place->root, (int)names.n, (const char *)names.p);
+		buf_printf(&left->edits, "%s: %.*s", place->root, (int)names.n,
+			   (const char *)names.p);
 	return r;
 }
 
-/* Adds where edits of what was mounted are kept; nothing, if there are none. */
-static int find_edits(const char *source, struct buf *out, struct error *err)
+static int find_edits(const char *source, struct left *left, struct error *err)
 {
 	cleanup_open_model struct model *m = NULL;
 	struct place place;
@@ -126,37 +155,49 @@ static int find_edits(const char *source, struct buf *out, struct error *err)
 	if (r < 0)
 		return r;
 	many = collection_probe(&place);
-	r = many ? find_edits_of_members(&place, out, err) : model_open(source, &m, err);
-	if (m && edits_exist(m))
-		buf_add_str(out, m->work_path);
+	r = many ? find_edits_of_members(&place, left, err) : model_open(source, &m, err);
+	if (m && edits_exist(m) && has_edits(m, &left->drafts))
+		buf_add_str(&left->edits, m->work_path);
 	place_release(&place);
 	return r;
+}
+
+static void say_nothing_left(const char *path, unsigned drafts)
+{
+	if (!drafts)
+		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
+	else
+		say("weightfs: the daemon of %s had died; detached it. There were no edits but %u "
+		    "unfinished draft%s, which nobody can finish any more",
+		    path, drafts, drafts == 1 ? "" : "s");
 }
 
 /* A dead mount has nothing to say; what it held is in the work folder. */
 static int unmount_dead(const char *path, const char *source)
 {
-	cleanup_buf struct buf edits = {0};
+	struct left left = {{0}, 0};
 	struct error err = {""};
+	bool some;
 
 	if (mount_undo(path, true, &err) < 0) {
 		say("weightfs: %s", err.text);
 		return EXIT_BUSY;
 	}
-	if (find_edits(source, &edits, &err) < 0) {
+	if (find_edits(source, &left, &err) < 0) {
 		say("weightfs: the daemon of %s had died; detached it. Its model cannot be opened: "
 		    "%s",
 		    path, err.text);
 		return EXIT_SAVE_FAILED;
 	}
-	if (!edits.n) {
-		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
-		return EXIT_FINE;
-	}
-	say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s; mount "
-	    "%s again to go on, or 'weightctl commit' it",
-	    path, (int)edits.n, edits.p, source);
-	return EXIT_SAVE_FAILED;
+	some = left.edits.n > 0;
+	if (some)
+		say("weightfs: the daemon of %s had died; detached it. Its edits are kept in %.*s; "
+		    "mount %s again to go on, or 'weightctl commit' it",
+		    path, (int)left.edits.n, left.edits.p, source);
+	else
+		say_nothing_left(path, left.drafts);
+	buf_release(&left.edits);
+	return some ? EXIT_SAVE_FAILED : EXIT_FINE;
 }
 
 static int unmount_live(const char *path, const struct mount *m)

@@ -1,7 +1,9 @@
 #include "support.h"
 
 #include <signal.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "codec/base/crc32c.h"
 #include "codec/work/journal.h"
@@ -141,7 +143,13 @@ TEST(none_there)
 	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -ENOENT);
 	assert_int_equal(symlinkat("elsewhere", folder.fd, "journal"), 0);
 	folder_write(&folder, "elsewhere", span_str("WFSJNL01"));
-	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -ELOOP);
+	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -EBADMSG);
+	assert_int_equal(unlinkat(folder.fd, "journal", 0), 0);
+	assert_int_equal(mkdirat(folder.fd, "journal", 0700), 0);
+	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -EBADMSG);
+	assert_int_equal(unlinkat(folder.fd, "journal", AT_REMOVEDIR), 0);
+	assert_int_equal(mkfifoat(folder.fd, "journal", 0600), 0);
+	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -EBADMSG);
 }
 
 /* Opens the first n bytes of a journal, of which the first `end` are whole, and appends to it. */

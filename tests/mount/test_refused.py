@@ -126,15 +126,28 @@ def test_a_copy_made_during_a_mount_says_how_to_get_on(copy_of, tmp_path):
     assert_sound(copy)
 
 
-def test_a_work_folder_that_is_none_says_how_to_get_on(copy_of, tmp_path):
+def make_huge(path):
+    with open(path, 'wb') as file:
+        file.truncate(3 << 30)
+
+
+NO_JOURNALS = {'text': lambda path: path.write_text('mine, and no journal'), 'pipe': os.mkfifo,
+               'folder': lambda path: (path / 'x').mkdir(parents=True), 'huge': make_huge,
+               'link': lambda path: path.symlink_to('/dev/null')}
+
+
+@pytest.mark.parametrize('what', NO_JOURNALS)
+def test_a_work_folder_that_is_none_says_how_to_get_on(copy_of, tmp_path, what):
     model = copy_of('mlp')
     (model / '.weightfs').mkdir(0o700)
-    (model / '.weightfs/journal').write_text('mine, and no journal')
+    NO_JOURNALS[what](model / '.weightfs/journal')
     (tmp_path / 'm').mkdir()
     for done in (weightfs(model, tmp_path / 'm'), weightctl('status', model)):
         assert done.returncode == NOT_MOUNTABLE
         assert f'{model}/.weightfs: journal' in done.stderr
         assert f"'weightctl discard {model}'" in done.stderr and '-o ro' in done.stderr
+    assert weightctl('discard', model).returncode == FINE
+    assert work_folders(model) == []
 
 
 # -------------------------------------------------------------------------------- damage and absence

@@ -1,5 +1,6 @@
 """The ends of a mount: what is said, what holds it, who may not come in."""
 
+import contextlib
 import errno
 import mmap
 import os
@@ -292,6 +293,18 @@ def test_u_of_a_dead_mount_detaches_it(plain, remembered):
         code, said = m.unmount_dead()
         assert (code, m.mounted()) == (FINE, False)
         assert 'detached' in said
+
+
+def test_u_of_a_dead_mount_with_nothing_but_a_draft(plain):
+    with Mount(plain) as m:
+        with open(m.file('tiny'), 'wb', buffering=0) as file:
+            file.write(b'half')
+            m.kill()
+            with contextlib.suppress(OSError):
+                file.close()
+        code, said = m.unmount_dead()
+        assert (code, m.mounted()) == (FINE, False)
+        assert 'no edits but 1 unfinished draft' in said
 
 
 def test_u_of_a_dead_mount_with_edits_says_where_they_are(plain):
