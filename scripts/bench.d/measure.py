@@ -1,5 +1,6 @@
 """Times of things done in turn, and the rows of the table that come of them."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -102,6 +103,15 @@ def spawn(*command):
     _, status = os.waitpid(pid, 0)
     if status:
         raise RuntimeError(f'{" ".join(command)}: exit {os.waitstatus_to_exitcode(status)}')
+
+
+def numpy_python():
+    for python in (sys.executable, os.environ.get('WEIGHTFS_TF_PYTHON')):
+        with contextlib.suppress(RuntimeError, OSError):
+            if python:
+                run(python, '-c', 'import numpy')
+                return python
+    raise Skipped('needs NumPy, here or with $WEIGHTFS_TF_PYTHON')
 
 
 def as_user(name, function):

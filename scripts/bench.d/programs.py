@@ -3,9 +3,12 @@
 import ctypes
 import mmap
 import os
+import subprocess
 from pathlib import Path
 
-from measure import Skipped, interleave, read_through, run, spawn, speed, timed
+from counts import Count
+from measure import (MIB, Skipped, evict, interleave, numpy_python, read_through, run, spawn,
+                     speed, timed)
 from mounts import Mount, shard_of
 
 FIRST_VALUE = """
@@ -22,6 +25,13 @@ ALL_BY_NUMPY = """
 import pathlib, sys, numpy
 for path in pathlib.Path(sys.argv[1]).rglob('*.npy'):
     numpy.load(path)
+"""
+SAVETXT = """
+import sys, time, numpy
+numbers = numpy.load(sys.argv[1])
+start = time.perf_counter()
+numpy.savetxt(sys.argv[2], numbers)
+print(time.perf_counter() - start)
 """
 PIECE = 16 << 20
 
@@ -104,3 +114,23 @@ def check(bench):
     if len(os.sched_getaffinity(0)) < 2:
         raise Skipped('two threads need two processors')
     yield speed('  two threads: one', one, two, 1.7)
+
+
+def text(bench):
+    """a tensor as text, against np.savetxt"""
+    python, target = numpy_python(), bench.path('text')
+    with Mount(bench, bench.pieces) as mount:
+        path = mount.path / 'text/b/00.txt'
+        if not path.exists():
+            raise Skipped('this build has none')
+
+        def savetxt():
+            done = run(python, '-c', SAVETXT, mount.path / 'npy/b/00.npy', target,
+                       stdout=subprocess.PIPE)
+            return float(done.stdout)
+        theirs, ours = interleave(min(3, bench.rounds), savetxt,
+                                  timed(lambda: read_through(path), lambda: evict(path)))
+        row = speed(f'{PIECE // MIB} MiB of numbers as text: np.savetxt', theirs, ours, 20,
+                    [Count(mount.anonymous() / MIB, 'MiB of memory', 24)])
+    target.unlink()
+    yield row

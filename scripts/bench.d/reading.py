@@ -5,12 +5,11 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from counts import of_nothing, of_reading
-from measure import (MIB, Skipped, as_user, evict, interleave, read_at, read_through, run, speed,
-                     timed)
+from measure import (MIB, Skipped, as_user, evict, interleave, numpy_python, read_at,
+                     read_through, run, speed, timed)
 from mounts import Mount, mounted, needs, needs_root, shard_of
 
 OTHER_USER = 'nobody'
@@ -115,15 +114,6 @@ def again(bench):
                 timed(lambda n=size: read_through(path, n)))
             counts = of_nothing(mount.pid, lambda n=size: read_through(path, n))
             yield speed(f're-read, third pass, {name} blocks', native, ours, goal, counts)
-
-
-def numpy_python():
-    for python in (sys.executable, os.environ.get('WEIGHTFS_TF_PYTHON')):
-        with contextlib.suppress(RuntimeError, OSError):
-            if python:
-                run(python, '-c', 'import numpy')
-                return python
-    raise Skipped('needs NumPy, here or with $WEIGHTFS_TF_PYTHON')
 
 
 def mapped(bench):
