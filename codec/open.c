@@ -128,6 +128,21 @@ static const struct format *format_beside(struct place *place)
 	return format;
 }
 
+/* The caches of model hubs are made of such links. */
+static void remark_links(struct model *m)
+{
+	for (size_t i = 0; i < m->n_base && !m->leads_out; i++) {
+		const char *name = m->base[i].name;
+
+		m->leads_out = place_leads_out(&m->place, name);
+		if (m->leads_out)
+			model_remark(m,
+				     "%s is a link that leads out of the model: such links are "
+				     "followed, and never written through",
+				     quote(span_str(name)));
+	}
+}
+
 /* Loads what is at the place of the model. */
 static int load(struct model *m, struct error *err)
 {
@@ -143,6 +158,7 @@ static int load(struct model *m, struct error *err)
 		r = model_set_workdir(m, NULL);
 	if (r < 0)
 		return r;
+	remark_links(m);
 	model_explain_absent(m);
 	if (!m->format->save)
 		model_set_read_only(m, -EROFS, "a %s is read-only", m->format->name);

@@ -73,6 +73,7 @@ struct model {
 
 	struct buf notes;   /* faults of it that cost a part of what is shown, a line each */
 	struct buf remarks; /* what else the user should know, a line each */
+	bool leads_out;	    /* files of it are links that lead out of it: this was remarked */
 	const struct read_only *_Atomic read_only; /* why nothing can be edited; NULL: it can */
 	struct read_only *reasons;		   /* all that were ever given */
 	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */

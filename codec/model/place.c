@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "codec/base/beneath.h"
+
 enum { LISTED_MAX = 6 /* names that a message lists */ };
 
 /* Where a folder is now, as the kernel tells it. */
@@ -146,6 +148,13 @@ bool place_has(const struct place *place, const char *name)
 	struct stat st;
 
 	return fstatat(place->rootfd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+bool place_leads_out(const struct place *place, const char *path)
+{
+	cleanup_fd int fd = open_beneath(place->rootfd, path, O_PATH);
+
+	return fd < 0 && errno == EXDEV;
 }
 
 DIR *place_list_folder(const struct place *place, const char *path)

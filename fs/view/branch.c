@@ -17,9 +17,7 @@ struct shown {
 void branch_free(struct branch *b)
 {
 	model_close(b->model);
-	for (size_t i = 0; i < b->n_files; i++)
-		free(b->files[i]);
-	free(b->files);
+	assets_release(&b->assets);
 	for (size_t i = 0; i < kind_count; i++) {
 		free(b->shown->kind[i].nodes);
 		free(b->shown->kind[i].sizes);

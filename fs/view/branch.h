@@ -6,6 +6,7 @@
 #define FS_VIEW_BRANCH_H
 
 #include "codec/model/model.h"
+#include "fs/view/assets.h"
 #include "fs/view/kind.h"
 #include "fs/view/tree.h"
 
@@ -17,8 +18,7 @@ struct branch {
 	uint16_t number;       /* in the view */
 	_Atomic bool complete; /* all of it is in the tree */
 	node_id root;
-	char **files; /* paths of assets, relative to the model's root */
-	size_t n_files, files_capacity;
+	struct assets assets;
 	struct shown *shown; /* private: which nodes show what */
 };
 

@@ -141,7 +141,7 @@ static size_t count_things(const struct grower *g, enum thing of)
 	case THING_MODEL: return g->branch != NULL;
 	case THING_TENSOR: return 0; /* they have ids */
 	case THING_DOCUMENT: return g->branch ? g->branch->model->n_documents : 0;
-	case THING_FILE: return g->branch ? g->branch->n_files : 0;
+	case THING_FILE: return g->branch ? g->branch->assets.n : 0;
 	}
 	return 0;
 }
@@ -278,15 +278,16 @@ static int grow_branch(struct view *v, struct branch *b)
 	struct grower g = grower_of(v, b);
 	int r;
 
+	b->assets.said = m->leads_out;
 	r = add_folders(&g);
 	if (r == 0)
 		r = add_metagraphs(&g);
 	if (r == 0)
 		r = add_lazy_folders(&g);
 	if (r == 0 && m->has_assets)
-		r = assets_list(b, "assets");
+		r = assets_list(&b->assets, m->place.rootfd, "assets");
 	if (r == 0 && m->has_extra)
-		r = assets_list(b, "assets.extra");
+		r = assets_list(&b->assets, m->place.rootfd, "assets.extra");
 	return r < 0 ? r : grow_all(&g);
 }
 

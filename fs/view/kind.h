@@ -33,7 +33,7 @@ enum thing {
 	THING_MODEL,	/* a model: one object */
 	THING_TENSOR,	/* model_tensor(model, object) */
 	THING_DOCUMENT, /* model->documents[object] */
-	THING_FILE,	/* branch->files[object]: a file of the model's own, shown as it is */
+	THING_FILE,	/* branch->assets.file[object]: a file of the model's own, shown as it is */
 };
 
 /* One thing that is to be shown. */

@@ -42,9 +42,11 @@ static void stat_file(struct view *v, node_id id, const struct node *n, struct s
 		stat_base(b->model, st);
 	if (k->of == THING_TENSOR)
 		stat_tensor(n, b->model, st);
-	if (k->of == THING_FILE &&
-	    fstatat(b->model->place.rootfd, b->files[n->object], &real, 0) == 0)
+	if (k->of == THING_FILE && asset_stat(&b->assets.file[n->object], &real)) {
 		st->st_mtim = real.st_mtim;
+		if (b->assets.file[n->object].outside) /* others may see what they may anyway */
+			st->st_mode &= S_IFMT | real.st_mode | S_IRUSR;
+	}
 }
 
 /* As lstat(2) has it: the length of what readlink(2) says. */

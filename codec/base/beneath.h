@@ -1,6 +1,6 @@
-/* Paths that a model names itself, and that must not lead out of it. */
-#ifndef FS_VIEW_BENEATH_H
-#define FS_VIEW_BENEATH_H
+/* Paths below a folder, and whether links lead out of it. */
+#ifndef CODEC_BASE_BENEATH_H
+#define CODEC_BASE_BENEATH_H
 
 /* openat2 below the folder, past no link that leaves it. A descriptor, or -1 and errno. */
 int open_beneath(int rootfd, const char *path, int flags);

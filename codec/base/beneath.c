@@ -1,4 +1,4 @@
-#include "fs/view/beneath.h"
+#include "codec/base/beneath.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
