@@ -3,7 +3,7 @@
  *
  * Numbers stay the characters they are (1.0, 1e-07, 2^63, NaN, Infinity: Python's dialect), and
  * strings keep their escapes, so what is copied from one text to another is copied to the byte.
- * What we write ourselves with a fixed shape goes through cJSON instead.
+ * What we write ourselves is built by codec/base/json_write.h.
  */
 #ifndef CODEC_BASE_JSON_H
 #define CODEC_BASE_JSON_H

@@ -3,97 +3,100 @@
 #include <unistd.h>
 
 #include "codec/content/content.h"
-#include "codec/base/json.h"
-
-static void add_member(struct buf *out, const char *key, struct span value)
-{
-	buf_printf(out, "  \"%s\": ", key);
-	json_add_string(out, value);
-	buf_add_str(out, ",\n");
-}
+#include "codec/base/json_write.h"
 
 /* {"path": ..., "KEY": ...}, as an element of an array. */
-static void add_pair(struct buf *out, bool first, struct span path, const char *key,
-		     struct span value)
+static void add_pair(struct json_write *w, struct span path, const char *key, struct span value)
 {
-	buf_add_str(out, first ? "\n    {\"path\": " : ",\n    {\"path\": ");
-	json_add_string(out, path);
-	buf_printf(out, ", \"%s\": ", key);
-	json_add_string(out, value);
-	buf_add_u8(out, '}');
+	json_write_object(w, NULL);
+	json_write_text(w, "path", path);
+	json_write_text(w, key, value);
+	json_write_close(w);
 }
 
-static void end_array(struct buf *out, bool empty)
-{
-	buf_add_str(out, empty ? "],\n" : "\n  ],\n");
-}
-
-/* Paths of the branch's edited tensors; true if any was added. */
-static bool add_pending(const struct view *v, const struct branch *b, bool first, struct buf *out)
+/* The node of the branch's next edited tensor; *i is 0 at first. NODE_NONE behind the last one. */
+static node_id next_pending(const struct branch *b, size_t *i)
 {
 	struct model *m = b->model;
 	const struct tensor *t;
-	bool any = false;
 
-	for (size_t i = 0; (t = model_next(m, &i));) {
+	while (edits_unsaved(m) && (t = model_next(m, i))) {
 		node_id node = branch_main_node(b, THING_TENSOR, t->id);
-		cleanup_buf struct buf path = {0};
 
-		if (!edits_unsaved(m) || !node || !content_edited(m, t))
-			continue;
-		view_path(v, node, &path);
-		add_pair(out, first && !any, buf_span(&path), "change", span_str("edited"));
-		any = true;
+		if (node && content_edited(m, t))
+			return node;
 	}
-	return any;
+	return NODE_NONE;
 }
 
-static void add_dropped(struct view *v, struct buf *out)
+static bool any_pending(const struct view *v)
 {
-	struct span rest;
-	bool first = true;
+	struct branch *b;
 
-	pthread_mutex_lock(&v->lock);
-	rest = buf_span(&v->dropped);
-	buf_add_str(out, "  \"dropped\": [");
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
+		size_t first = 0;
+
+		if (next_pending(b, &first))
+			return true;
+	}
+	return false;
+}
+
+static void add_pending(const struct view *v, struct json_write *w)
+{
+	struct branch *b;
+	node_id node;
+
+	json_write_array(w, "pending");
+	for (size_t i = 0; (b = view_next_branch(v, &i));)
+		for (size_t k = 0; (node = next_pending(b, &k));) {
+			cleanup_buf struct buf path = {0};
+
+			view_path(v, node, &path);
+			w->failed |= path.failed;
+			add_pair(w, buf_span(&path), "change", span_str("edited"));
+		}
+	json_write_close(w);
+}
+
+static void add_dropped(const struct view *v, struct json_write *w)
+{
+	struct span rest = buf_span(&v->dropped);
+
+	json_write_array(w, "dropped");
 	while (rest.n) {
 		struct span path = span_str((const char *)rest.p), why;
 
 		rest = span_skip(rest, path.n + 1);
 		why = span_str((const char *)rest.p);
 		rest = span_skip(rest, why.n + 1);
-		add_pair(out, first, path, "why", why);
-		first = false;
+		add_pair(w, path, "why", why);
 	}
-	pthread_mutex_unlock(&v->lock);
-	end_array(out, first);
+	json_write_close(w);
 }
 
 int status_json(const struct view *v, struct buf *out)
 {
-	cleanup_buf struct buf pending = {0};
 	struct view *lockable = (struct view *)(uintptr_t)v;
-	struct branch *b;
-	bool any = false;
+	bool edited = any_pending(v);
+	struct json_write w;
 
-	for (size_t i = 0; (b = view_next_branch(v, &i));)
-		any |= add_pending(v, b, !any, &pending);
-	buf_add_str(out, "{\n");
-	add_member(out, "state", span_str(v->commit_failed ? "failed" : any ? "edited" : "clean"));
-	buf_printf(out, "  \"pid\": %d,\n", getpid());
-	add_member(out, "model", span_str(v->place->path));
-	buf_add_str(out, "  \"pending\": [");
-	buf_add(out, buf_span(&pending));
-	end_array(out, !any);
-	buf_add_str(out, "  \"unplaced\": [],\n");
-	add_dropped(lockable, out);
-	buf_add_str(out, "  \"last_commit\": ");
+	json_write_begin(&w);
+	json_write_text(&w, "state",
+			span_str(v->commit_failed ? "failed"
+				 : edited	  ? "edited"
+						  : "clean"));
+	json_write_number(&w, "pid", (uint64_t)getpid());
+	json_write_text(&w, "model", span_str(v->place->path));
+	add_pending(v, &w);
+	json_write_array(&w, "unplaced");
+	json_write_close(&w);
 	pthread_mutex_lock(&lockable->lock);
+	add_dropped(v, &w);
 	if (v->last_commit.n)
-		json_add_string(out, buf_span(&v->last_commit));
+		json_write_text(&w, "last_commit", buf_span(&v->last_commit));
 	else
-		buf_add_str(out, "null");
+		json_write_null(&w, "last_commit");
 	pthread_mutex_unlock(&lockable->lock);
-	buf_add_str(out, "\n}\n");
-	return pending.failed ? -ENOMEM : buf_error(out);
+	return json_write_end(&w, JSON_BY_LINES, out);
 }

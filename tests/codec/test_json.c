@@ -1,6 +1,8 @@
 #include "support.h"
 
 #include "codec/base/json.h"
+#include "codec/base/json_write.h"
+#include "texts.h"
 
 /* The document again, without its white space, each token as it was spelled. */
 static void dump(const struct json *json, json_ref ref, struct buf *out)
@@ -337,6 +339,45 @@ TEST(strings_round_trip)
 	}
 }
 
+/* Where memory ran out before, nothing is printed. */
+static void check_written(enum json_layout layout, bool failed, const char *expected)
+{
+	cleanup_buf struct buf text = {0}, wanted = {0};
+	struct json_write w;
+
+	json_write_begin(&w);
+	json_write_text(&w, "text", span_of("a\0\"\xc3\xa9", 5));
+	json_write_number(&w, "most", UINT64_MAX);
+	json_write_array(&w, "none");
+	json_write_close(&w);
+	w.failed = failed;
+	json_write_array(&w, "pairs");
+	for (int i = 0; i < 2; i++) {
+		json_write_object(&w, NULL);
+		json_write_bool(&w, "b", i);
+		json_write_null(&w, "n");
+		json_write_close(&w);
+	}
+	json_write_close(&w);
+	assert_int_equal(json_write_end(&w, layout, &text), failed ? -ENOMEM : 0);
+	add_json(&wanted, expected);
+	if (!failed)
+		assert_same(buf_span(&text), buf_span(&wanted));
+}
+
+TEST(what_is_written)
+{
+	check_written(JSON_BY_LINES, false,
+		      "{\n  'text': 'a\\u0000\\'\\u00e9',\n  'most': 18446744073709551615,\n"
+		      "  'none': [],\n  'pairs': [\n    {'b': false, 'n': null},\n"
+		      "    {'b': true, 'n': null}\n  ]\n}\n");
+	check_written(JSON_BY_TABS, false,
+		      "{\n\t'text':\t'a\\u0000\\'\\u00e9',\n\t'most':\t18446744073709551615,\n"
+		      "\t'none':\t[],\n\t'pairs':\t[{\n\t\t\t'b':\tfalse,\n\t\t\t'n':\tnull\n"
+		      "\t\t}, {\n\t\t\t'b':\ttrue,\n\t\t\t'n':\tnull\n\t\t}]\n}\n");
+	check_written(JSON_BY_LINES, true, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +391,7 @@ int main(void)
 		cmocka_unit_test(escapes_are_undone),
 		cmocka_unit_test(strings_are_spelled_as_python_does),
 		cmocka_unit_test(strings_round_trip),
+		cmocka_unit_test(what_is_written),
 	};
 
 	return RUN(tests);
