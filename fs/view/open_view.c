@@ -3,7 +3,7 @@
 #include "codec/checkpoints/collection.h"
 #include "codec/model/place.h"
 #include "fs/view/grow.h"
-#include "fs/view/members.h"
+#include "fs/view/folder.h"
 
 int open_view(struct view *v, const char *argument, const struct open_options *options,
 	      struct error *err)
@@ -15,7 +15,7 @@ int open_view(struct view *v, const char *argument, const struct open_options *o
 	if (r < 0)
 		return r;
 	if (collection_probe(&place))
-		return members_open(v, &place, options, err);
+		return folder_open(v, &place, options, err);
 	place_release(&place);
 	r = open_model(argument, options, &m, &v->recovery, err);
 	if (r < 0)

@@ -8,7 +8,7 @@
 /*
  * Opens the model, or the folder of checkpoints, that argument names, and hangs it at the root of
  * the view, which is empty. What the user should know of it is logged. Errors of open_model() and
- * members_open().
+ * folder_open().
  */
 int open_view(struct view *v, const char *argument, const struct open_options *options,
 	      struct error *err);

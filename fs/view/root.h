@@ -1,5 +1,5 @@
 /*
- * What stands at the root of a mount: one model, or a folder of checkpoints (members.h). All that
+ * What stands at the root of a mount: one model, or a folder of checkpoints (folder.h). All that
  * differs between the two is in this table; where a function is NULL there is nothing to do.
  */
 #ifndef FS_VIEW_ROOT_H

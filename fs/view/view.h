@@ -16,7 +16,7 @@
 #include "fs/view/kind.h"
 #include "fs/view/tree.h"
 
-/* Of a folder, the kind says: the object of a member is the affair of fs/view/members.h. */
+/* Of a folder, the kind says: the object of a member is the affair of fs/view/folder.h. */
 enum folder_kind { FOLDER_PLAIN, FOLDER_MEMBER };
 
 struct view {
@@ -24,7 +24,7 @@ struct view {
 	struct branch *_Atomic *branches; /* BRANCHES_MAX of them; branches come, and none goes */
 	_Atomic size_t n_branches;
 	const struct root_ops *root; /* fs/view/root.h */
-	struct members *members;     /* of a folder of checkpoints, which alone looks at it */
+	struct root_folder *folder;  /* of a folder of checkpoints, which alone looks at it */
 	const struct place *place;   /* of the model, or of the folder */
 	uid_t uid;
 	gid_t gid;

@@ -12,8 +12,8 @@
  * run beside us takes no lock and is not disturbed, and two mounts of one folder disturb each
  * other only where both edit one checkpoint.
  */
-#ifndef FS_VIEW_MEMBERS_H
-#define FS_VIEW_MEMBERS_H
+#ifndef FS_VIEW_FOLDER_H
+#define FS_VIEW_FOLDER_H
 
 #include "fs/view/open_model.h"
 #include "fs/view/view.h"
@@ -23,7 +23,7 @@
  * is taken over, whatever is returned. Those that have edits of an earlier mount are loaded.
  * -ENOENT: there is no checkpoint. -EINVAL: an option that one model only can have.
  */
-int members_open(struct view *v, struct place *place, const struct open_options *options,
-		 struct error *err);
+int folder_open(struct view *v, struct place *place, const struct open_options *options,
+		struct error *err);
 
 #endif
