@@ -129,6 +129,7 @@ const struct format format_bundle = {
 	.save_elsewhere = save_elsewhere,
 	.keep = bundle_keep,
 	.owns = bundle_owns,
+	.allows = bundle_allows,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
 	.print = bundle_print,

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "codec/content/content.h"
 #include "codec/work/data_file.h"
 #include "codec/work/edits_state.h"
 #include "codec/work/region.h"
@@ -86,7 +85,7 @@ static int fill_region(struct saver *s, const struct saver_entry *e, struct regi
 /* The tensor lies in the data file already. */
 static int move_region(struct saver *s, struct saver_entry *e, uint32_t shard)
 {
-	struct region *region = content_overlay(s->m, e->tensor);
+	struct region *region = ledger_region(s->m, e->tensor->id);
 	struct stored_run run = saver_run(e);
 	int r = fill_region(s, e, region);
 
@@ -171,26 +170,22 @@ static int compare_offsets(const void *a, const void *b)
 static int punch_gaps(struct saver *s, uint32_t shard)
 {
 	struct data_file *d = s->m->edits->data;
-	cleanup_free struct extent *kept = calloc(s->n + 2 * s->m->n_tensors + 1, sizeof(*kept));
+	size_t max = s->n + ledger_count(s->m) + scratch_count(s->m), n = 0;
+	cleanup_free struct extent *kept = calloc(max + 1, sizeof(*kept));
 	uint64_t end = DATA_HEADER;
-	const struct tensor *t;
-	size_t n = 0;
+	struct object at = {0};
+	struct change c;
 
 	if (!kept)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->entries[i].moved && s->entries[i].to.shard == shard)
 			kept[n++] = s->entries[i].to;
-	for (size_t i = 0; (t = model_next(s->m, &i));) {
-		const struct region *overlay = content_overlay(s->m, t);
-		struct extent draft;
-
-		if (overlay && overlay->data == d)
+	while (n < max && ledger_next(s->m, &at, &c))
+		if (c.region->data == d)
 			kept[n++] =
-				(struct extent){.offset = overlay->offset, .size = overlay->size};
-		if (content_draft_in(s->m, t, d, &draft))
-			kept[n++] = draft;
-	}
+				(struct extent){.offset = c.region->offset, .size = c.region->size};
+	n += scratch_places(s->m, d, kept + n, max - n);
 	qsort(kept, n, sizeof(*kept), compare_offsets);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t kept_end = kept[i].offset + kept[i].size;

@@ -16,6 +16,7 @@
 
 #include "codec/model/format.h"
 #include "codec/bundle/save_state.h"
+#include "codec/work/ledger.h"
 
 static const uint64_t rewrite_max = 64 << 20; /* bytes of all tensors together */
 
@@ -207,6 +208,21 @@ static int with_saver(struct saver *s, int (*run)(struct saver *s))
 	free(s->order);
 	free(s->part);
 	return r;
+}
+
+int bundle_allows(const struct model *m, const struct change *c, struct error *err)
+{
+	const struct tensor *t =
+		c->object.type == OBJECT_TENSOR ? model_tensor(m, c->object.id) : NULL;
+
+	if (!t)
+		return error_set(err, -EPERM, "it cannot be edited");
+	if (t->damage)
+		return error_set(err, -EIO, "%s", t->damage);
+	if (tensor_is_raw(t) || t->dtype == DTYPE_STRING)
+		return 0;
+	return error_set(err, -EPERM, "a tensor of dtype %s cannot be edited",
+			 dtype_name(t->dtype).text);
 }
 
 int bundle_save(struct model *m, struct stage *stage, struct error *err)

@@ -2,6 +2,7 @@
 #include "codec/bundle/save_state.h"
 
 #include "codec/content/content.h"
+#include "codec/work/ledger.h"
 #include "codec/base/crc32c.h"
 #include "codec/work/region.h"
 #include "codec/tensor/slices.h"
@@ -85,7 +86,7 @@ static int copy_base(struct saver *s, struct extent from, int to, uint64_t offse
 /* The edits of the variable that the entry is, or is a slice of; NULL: there are none. */
 static struct region *overlay_of(const struct saver *s, const struct saver_entry *e)
 {
-	return e->tensor && saver_has_run(e) ? content_overlay(s->m, e->tensor) : NULL;
+	return e->tensor && saver_has_run(e) ? ledger_region(s->m, e->tensor->id) : NULL;
 }
 
 bool saver_is_edited(const struct saver *s, const struct saver_entry *e)
@@ -163,11 +164,15 @@ static int put_slice(struct saver *s, struct content *c, const struct own_entry 
 
 static int write_edited(struct saver *s, struct saver_entry *e, int to)
 {
-	struct content *c = e->tensor->content;
+	struct content *c = content_get(s->m, e->tensor);
 	struct output o = {to, e->to.offset, 0};
 	struct stored_run run = saver_run(e);
-	int r = e->own ? put_slice(s, c, e->own, &o) : put_whole(s, c, e->to.size, &o);
+	int r = -ENOMEM;
 
+	if (c) {
+		r = e->own ? put_slice(s, c, e->own, &o) : put_whole(s, c, e->to.size, &o);
+		content_put(c);
+	}
 	e->to.crc = crc32c_mask(o.crc);
 	run.extent = e->to;
 	if (r == 0 && run.dtype == DTYPE_STRING) /* its checksum is not just over these bytes */

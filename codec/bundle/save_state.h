@@ -9,7 +9,7 @@ enum { SAVER_PART = 1 << 20 }; /* bytes that are copied at once */
 
 /* An entry of the index, and where its bytes lie after the commit. */
 struct saver_entry {
-	const struct tensor *tensor; /* the variable that it is, or is a slice of; or NULL */
+	struct tensor *tensor;	     /* the variable that it is, or is a slice of; or NULL */
 	const struct own_entry *own; /* NULL: it is the whole variable */
 	bool moved;
 	struct extent to; /* if it was moved */

@@ -2,7 +2,9 @@
 #include "codec/content/content_state.h"
 
 #include "codec/content/base.h"
+#include "codec/model/format.h"
 #include "codec/work/edits.h"
+#include "codec/work/ledger.h"
 #include "codec/content/verify.h"
 
 /* The layout may be read all the while: a commit does not move what is being looked at. */
@@ -39,6 +41,7 @@ static struct content *content_new(struct model *m, struct tensor *t)
 		return NULL;
 	c->model = m;
 	c->tensor = t;
+	c->overlay = ledger_region(m, t->id);
 	c->base_fd = -1;
 	pthread_rwlock_init(&c->lock, NULL);
 	return c;
@@ -48,8 +51,6 @@ void content_free(struct content *c)
 {
 	if (!c)
 		return;
-	region_free(c->overlay);
-	region_free(c->draft);
 	close_pointer(&c->base_fd);
 	buf_release(&c->decoded);
 	pthread_rwlock_destroy(&c->lock);
@@ -69,7 +70,7 @@ static struct content *get_locked(struct model *m, struct tensor *t)
 /* The contents lock is held. What nobody needs goes. */
 static void put_locked(struct content *c)
 {
-	if (--c->handles || c->overlay || c->draft)
+	if (--c->handles)
 		return;
 	c->tensor->content = NULL;
 	content_free(c);
@@ -85,37 +86,16 @@ void content_free_all(struct model *m)
 	}
 }
 
-static int check_editable(const struct model *m, const struct tensor *t, struct error *err)
+int content_editable(const struct model *m, const struct tensor *t, struct error *err)
 {
+	const struct change bytes = {.object = object_tensor(t->id), .how = CHANGE_BYTES};
 	int r = model_check_editable(m, err);
 
 	if (r < 0)
 		return r;
 	if (!m->edits)
 		return error_set(err, -EROFS, "opened for reading only");
-	if (t->damage)
-		return error_set(err, -EIO, "%s", t->damage);
-	return 0;
-}
-
-static int not_editable(const struct tensor *t, struct error *err)
-{
-	return error_set(err, -EPERM, "a tensor of dtype %s cannot be edited",
-			 dtype_name(t->dtype).text);
-}
-
-int content_editable(const struct model *m, const struct tensor *t, struct error *err)
-{
-	int r = check_editable(m, t, err);
-
-	return r < 0 || tensor_is_raw(t) ? r : not_editable(t, err);
-}
-
-int content_replaceable(const struct model *m, const struct tensor *t, struct error *err)
-{
-	int r = check_editable(m, t, err);
-
-	return r < 0 || (t->dtype == DTYPE_STRING) ? r : not_editable(t, err);
+	return m->format->allows(m, &bytes, err);
 }
 
 static int look_at_base(struct content *c, struct error *err)
@@ -138,6 +118,8 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 	int r = for_write ? content_editable(m, t, err) : 0;
 	struct content *c;
 
+	if (r == 0 && for_write && !tensor_is_raw(t))
+		r = error_set(err, -EPERM, "strings are written as a whole");
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&m->contents);
@@ -186,12 +168,12 @@ int content_incomplete(const struct content *c, struct error *err)
 	const struct tensor *t = c->tensor;
 	cleanup_buf struct buf shape = {0};
 
-	if (c->draft_size == c->draft->size)
+	if (c->draft_size == c->draft->region->size)
 		return error_set(err, -EINVAL, "all bytes were written, but nobody closed it");
 	shape_print(&t->shape, &shape);
 	return error_set(err, -EINVAL, "%llu bytes were written, but %s %.*s takes %llu%s%s",
 			 (unsigned long long)c->draft_size, dtype_name(t->dtype).text, (int)shape.n,
-			 shape.p, (unsigned long long)c->draft->size,
+			 shape.p, (unsigned long long)c->draft->region->size,
 			 c->draft_error ? ": a write failed: " : "",
 			 c->draft_error ? strerror(-c->draft_error) : "");
 }
@@ -208,7 +190,7 @@ unsigned content_writers(struct content *c)
 
 static void drop_draft(struct content *c)
 {
-	edits_drop(c->model, steal_pointer(c->draft));
+	scratch_free(c->model, steal_pointer(c->draft));
 	c->draft_size = c->keep = 0;
 	c->lost = content_writers(c) > 0;
 }
@@ -307,67 +289,20 @@ uint64_t content_size(struct model *m, const struct tensor *t)
 	return size;
 }
 
-unsigned content_holds(struct model *m, const struct tensor *t)
+bool content_mtime(struct model *m, struct tensor *t, struct timespec *ret)
 {
-	struct content *c = peek(m, t);
-	unsigned found;
-
-	if (!c)
-		return 0;
-	found = (c->overlay ? CONTENT_OVERLAY : 0) | (c->draft ? CONTENT_DRAFT : 0);
-	let_go(c);
-	return found;
-}
-
-struct region *content_overlay(struct model *m, const struct tensor *t)
-{
-	struct region *found;
-
-	pthread_mutex_lock(&m->contents);
-	found = t->content ? t->content->overlay : NULL;
-	pthread_mutex_unlock(&m->contents);
-	return found;
-}
-
-bool content_draft_in(struct model *m, const struct tensor *t, const struct data_file *d,
-		      struct extent *ret)
-{
-	struct content *c = peek(m, t);
-	bool found;
+	bool edited = ledger_find(m, object_tensor(t->id), NULL);
+	struct content *c = edited ? content_get(m, t) : content_find(m, t);
+	const struct region *region;
 
 	if (!c)
 		return false;
-	found = c->draft && c->draft->data == d;
-	if (found)
-		*ret = (struct extent){.offset = c->draft->offset, .size = c->draft->size};
+	content_lock(c);
+	region = c->draft ? c->draft->region : c->overlay;
+	if (region)
+		*ret = region->when;
 	let_go(c);
-	return found;
-}
-
-bool content_edited(struct model *m, const struct tensor *t)
-{
-	struct content *c = peek(m, t);
-	bool edited;
-
-	if (!c)
-		return false;
-	edited = c->overlay != NULL;
-	let_go(c);
-	return edited;
-}
-
-bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret)
-{
-	struct content *c = peek(m, t);
-	bool edited;
-
-	if (!c)
-		return false;
-	edited = c->mtime.tv_sec != 0;
-	if (edited)
-		*ret = c->mtime;
-	let_go(c);
-	return edited;
+	return region != NULL;
 }
 
 bool content_give_up(struct model *m, struct tensor *t, struct error *err)
@@ -389,29 +324,28 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 
 bool content_revert(struct model *m, struct tensor *t)
 {
-	struct content *c = content_find(m, t);
+	struct content *c = content_get(m, t);
 	bool had;
 
-	if (!c)
-		return false;
+	if (!c) /* nobody has it open */
+		return ledger_forget(m, object_tensor(t->id));
 	content_lock_for_edit(c);
 	had = c->draft || c->overlay;
 	c->lost |= c->draft && content_writers(c) > 0;
-	c->draft = region_free(c->draft);
-	c->overlay = region_free(c->overlay);
+	scratch_free(m, steal_pointer(c->draft));
+	ledger_forget(m, object_tensor(t->id));
+	c->overlay = NULL;
 	c->draft_size = c->keep = 0;
-	c->mtime = (struct timespec){0};
 	let_go(c);
 	return had;
 }
 
 /* ---- for commit and recovery ---- */
 
-bool content_rebase(struct content *c)
+void content_rebase(struct content *c)
 {
-	c->overlay = region_free(c->overlay);
+	c->overlay = NULL;
 	close_pointer(&c->base_fd);
-	return c->handles || c->draft;
 }
 
 /* Copies the blocks of a region that are there. */
@@ -440,15 +374,20 @@ static int copy_region(const struct region *from, struct region *to)
 void content_move_draft(struct model *m, struct tensor *t, bool possible)
 {
 	struct content *c = content_find(m, t);
-	struct region *from, *to = NULL;
+	struct scratch *from, *to = NULL;
 
 	if (!c)
 		return;
 	content_lock_for_edit(c);
 	from = c->draft;
-	if (from && possible && edits_new_region(m, t, true, &to, NULL) == 0 &&
-	    copy_region(from, to) < 0)
-		to = region_free(to);
+	if (from && possible &&
+	    scratch_new_region(m, from->object, from->region->size, &to, NULL) == 0 &&
+	    copy_region(from->region, to->region) < 0) {
+		scratch_free(m, to);
+		to = NULL;
+	}
+	if (to)
+		to->region->when = from->region->when;
 	if (from) {
 		c->draft = to;
 		c->lost = !to;
@@ -456,22 +395,6 @@ void content_move_draft(struct model *m, struct tensor *t, bool possible)
 	if (!to)
 		c->draft_size = c->keep = 0;
 	content_unlock(c);
-	region_free(from);
+	scratch_free(m, from);
 	content_put(c);
-}
-
-int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
-		  const struct timespec *mtime)
-{
-	struct content *c = t->content;
-
-	if (!c)
-		c = t->content = content_new(m, t);
-	if (!c)
-		return -ENOMEM;
-	region_free(c->overlay);
-	c->overlay = overlay;
-	c->mtime = *mtime;
-	edits_touch(m);
-	return 0;
 }

@@ -3,7 +3,8 @@
  *
  *	base	 its bytes in the model's shards, mapped
  *	overlay	 a region (codec/work/region.h) of its full size; blocks that are there cover the
- *base draft	 another region, from a truncation until it is complete and accepted; what is not
+ *		 base. It is what the ledger says of the tensor (codec/work/ledger.h)
+ *	draft	 another region, from a truncation until it is complete and accepted; what is not
  *		 written of it shows what was there before the truncation, up to `keep`, or zeros
  *
  * What the tensor *is* are base and overlay: commits take those. What is *seen* is the draft
@@ -25,29 +26,29 @@
 
 #include "codec/model/model.h"
 
-struct data_file;
+struct region;
+struct scratch;
 
 struct content {
 	struct model *model;
 	struct tensor *tensor;
 	pthread_rwlock_t lock;
 	unsigned handles, writers; /* open ones; under the model's contents lock */
-	struct region *overlay;	   /* NULL: not edited */
-	struct region *draft;	   /* NULL: none */
+	struct region *overlay;	   /* the ledger's (codec/work/ledger.h); NULL: not edited */
+	struct scratch *draft;	   /* NULL: none */
 	uint64_t draft_size, keep;
 	int draft_error; /* of a write to it that failed, for who hears that it is incomplete */
 	bool lost; /* a draft, given up while somebody writes it: errors until it is begun anew */
-	struct timespec mtime; /* of the last edit */
-	struct buf decoded;    /* the base, where its format decodes it (format.h): all of it */
-	int base_fd;	       /* for filling blocks, while it is open for writing; -1 */
+	struct buf decoded; /* the base, where its format decodes it (format.h): all of it */
+	int base_fd;	    /* for filling blocks, while it is open for writing; -1 */
 };
 
 /* What content_close() and content_flush() did. */
 enum content_outcome { CONTENT_SAME, CONTENT_ACCEPTED, CONTENT_DROPPED };
 
 /*
- * 0 if the tensor can be edited. -EROFS: the whole model cannot. -EPERM: not this tensor. -EIO:
- * it is damaged.
+ * 0 if the bytes of the tensor can be edited. -EROFS: nothing of the model can. Errors of the
+ * format's allows() (codec/model/format.h).
  */
 int content_editable(const struct model *m, const struct tensor *t, struct error *err);
 
@@ -73,13 +74,8 @@ void content_free_all(struct model *m);
 
 /* Bytes that are seen now, of a tensor that may or may not be open. */
 uint64_t content_size(struct model *m, const struct tensor *t);
-/* What it has of its own: of these. */
-enum { CONTENT_OVERLAY = 1, CONTENT_DRAFT = 2 };
-unsigned content_holds(struct model *m, const struct tensor *t);
-/* True if it has edits that were accepted. */
-bool content_edited(struct model *m, const struct tensor *t);
 /* Time of the last edit; false if there was none. */
-bool content_mtime(struct model *m, const struct tensor *t, struct timespec *ret);
+bool content_mtime(struct model *m, struct tensor *t, struct timespec *ret);
 
 /*
  * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
@@ -127,11 +123,9 @@ int content_flush(struct content *c, struct error *err);
  * Tensors whose stored form is not their elements (strings) are edited as a whole: their stored
  * bytes are replaced by others of any size.
  *
- * content_replaceable(): 0, or why not (-EROFS, -EPERM, -EIO). content_replace(): journals the new
- * bytes. content_replacement(): adds them: 1; 0 if there are none. The model's layout is locked
- * by the caller.
+ * content_replace(): journals the new bytes. content_replacement(): adds them: 1; 0 if there are
+ * none. The model's layout is locked by the caller.
  */
-int content_replaceable(const struct model *m, const struct tensor *t, struct error *err);
 int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err);
 int content_replacement(struct model *m, const struct tensor *t, struct buf *ret,
 			struct error *err);
@@ -149,23 +143,21 @@ int content_overwrite(struct model *m, struct tensor *t,
  */
 bool content_give_up(struct model *m, struct tensor *t, struct error *err);
 
-/* Drops draft and overlay; true if there was one. Nobody edits meanwhile. */
+/*
+ * Drops draft and overlay, for the ledger too; true if there was one. Nobody edits meanwhile.
+ */
 bool content_revert(struct model *m, struct tensor *t);
 
 /*
- * For the commit and the recovery, who know that nobody edits. content_rebase(): the overlay is
- * in the model now; the model's layout is locked for writing, and its contents. False: nobody
- * needs the content any more. content_move_draft(): the bytes of a draft, if there is one, go to
- * the current data file; not possible, or no room: it is given up. content_overlay(): it stays,
- * though others open and close the tensor. content_draft_in(): where a draft lies in that file.
- * content_adopt(): a tensor gets an overlay from a journal.
+ * For the commit, which knows that nobody edits. content_get(), content_put(): a reference to the
+ * content, made if need be, without a look at the base; NULL without memory. content_rebase(): the
+ * overlay is in the model now; the model's layout is locked for writing, and its contents.
+ * content_move_draft(): the bytes of a draft, if there is one, go to the current data file; not
+ * possible, or no room: it is given up.
  */
-bool content_rebase(struct content *c);
+struct content *content_get(struct model *m, struct tensor *t);
+void content_put(struct content *c);
+void content_rebase(struct content *c);
 void content_move_draft(struct model *m, struct tensor *t, bool possible);
-struct region *content_overlay(struct model *m, const struct tensor *t);
-bool content_draft_in(struct model *m, const struct tensor *t, const struct data_file *d,
-		      struct extent *ret);
-int content_adopt(struct model *m, struct tensor *t, struct region *overlay,
-		  const struct timespec *mtime);
 
 #endif

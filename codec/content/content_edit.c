@@ -8,7 +8,10 @@
 
 static void touch(struct content *c)
 {
-	clock_gettime(CLOCK_REALTIME, &c->mtime);
+	struct region *edited = c->draft ? c->draft->region : c->overlay;
+
+	if (edited)
+		clock_gettime(CLOCK_REALTIME, &edited->when);
 	edits_touch(c->model);
 }
 
@@ -76,7 +79,7 @@ static int write_region(struct content *c, struct region *to, const void *bytes,
 	if (r < 0)
 		return error_set(err, r, "work folder: %s", strerror(-r));
 	if (!all_present(to, at, n)) {
-		if (to == c->draft)
+		if (c->draft && to == c->draft->region)
 			region_set(to, first, count); /* it dies with us: nothing to journal */
 		else
 			r = edits_add_blocks(c->model, to, first, count, err);
@@ -91,23 +94,27 @@ static int write_region(struct content *c, struct region *to, const void *bytes,
 static int write_first(struct content *c, const void *bytes, size_t n, uint64_t at,
 		       struct error *err)
 {
+	const struct change edit = {.object = object_tensor(c->tensor->id), .how = CHANGE_BYTES};
 	uint8_t byte;
 	int r = content_accepted(c, at, 1, &byte, err);
 
 	if (r == 0)
-		r = edits_new_region(c->model, c->tensor, false, &c->overlay, err);
+		r = ledger_apply(c->model, &edit, err);
 	if (r < 0)
 		return r;
+	c->overlay = ledger_region(c->model, c->tensor->id);
 	r = write_region(c, c->overlay, bytes, n, at, err);
-	if (r < 0)
-		edits_drop(c->model, steal_pointer(c->overlay));
+	if (r < 0) {
+		c->overlay = NULL;
+		ledger_forget(c->model, edit.object);
+	}
 	return r;
 }
 
 static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t at,
 			struct error *err)
 {
-	struct region *to = c->draft ? c->draft : c->overlay;
+	struct region *to = c->draft ? c->draft->region : c->overlay;
 	int r = check_writable(c, err);
 
 	if (r < 0)
@@ -115,7 +122,7 @@ static int write_locked(struct content *c, const void *bytes, size_t n, uint64_t
 	if (!to)
 		return write_first(c, bytes, n, at, err);
 	r = write_region(c, to, bytes, n, at, err);
-	if (r < 0 && to == c->draft)
+	if (r < 0 && c->draft)
 		c->draft_error = r;
 	return r;
 }
@@ -148,12 +155,13 @@ ssize_t content_write(struct content *c, const void *bytes, size_t n, uint64_t o
 static int cut_draft(struct content *c, uint64_t size, struct error *err)
 {
 	uint64_t block = size / REGION_BLOCK, next = block + (size % REGION_BLOCK != 0);
-	int r = data_file_zero(c->draft->data, c->draft->offset + size, c->draft->size - size);
+	struct region *draft = c->draft->region;
+	int r = data_file_zero(draft->data, draft->offset + size, draft->size - size);
 
 	if (r < 0)
 		return error_set(err, r, "work folder: %s", strerror(-r));
 	/* A block that is cut in the middle stays, if it is there; those behind it go. */
-	region_clear_from(c->draft, next);
+	region_clear_from(draft, next);
 	if (c->keep > size)
 		c->keep = size;
 	return 0;
@@ -170,7 +178,8 @@ static int truncate_locked(struct content *c, uint64_t size, struct error *err)
 	if (r < 0 || (!c->draft && size == whole))
 		return r;
 	if (!c->draft) {
-		r = edits_new_region(c->model, c->tensor, true, &c->draft, err);
+		r = scratch_new_region(c->model, object_tensor(c->tensor->id), whole, &c->draft,
+				       err);
 		c->draft_error = 0;
 		c->keep = size;
 	} else if (size < c->draft_size) {
@@ -205,24 +214,24 @@ static int fill_kept(struct content *c, struct error *err)
 	int r = 0;
 
 	for (uint64_t b = 0; b < blocks && r == 0; b++)
-		if (!region_has(c->draft, b))
-			r = content_fill_block(c, c->draft, b, err);
+		if (!region_has(c->draft->region, b))
+			r = content_fill_block(c, c->draft->region, b, err);
 	return r;
 }
 
 static int accept_draft(struct content *c, struct error *err)
 {
-	struct region *before = c->overlay;
 	int r = fill_kept(c, err);
 
-	if (r == 0)
-		r = edits_accept(c->model, c->draft, false, err);
 	if (r < 0)
 		return r;
-	c->overlay = steal_pointer(c->draft);
+	region_set_all(c->draft->region);
+	r = scratch_accept(c->model, c->draft, err);
+	if (r < 0)
+		return r;
+	c->draft = NULL;
+	c->overlay = ledger_region(c->model, c->tensor->id);
 	c->draft_size = c->keep = 0;
-	if (before)
-		edits_drop(c->model, before);
 	return CONTENT_ACCEPTED;
 }
 
@@ -234,25 +243,22 @@ int content_flush(struct content *c, struct error *err)
 	if (c->draft || c->lost)
 		r = check_writable(c, err);
 	if (r == 0 && c->draft)
-		r = c->draft_size < c->draft->size ? content_incomplete(c, err)
-						   : accept_draft(c, err);
+		r = c->draft_size < c->draft->region->size ? content_incomplete(c, err)
+							   : accept_draft(c, err);
 	content_unlock(c);
 	return r;
 }
 
 /* ---- as a whole ---- */
 
-int content_take_region(struct content *c, struct region *fresh, bool holes, struct error *err)
+int content_take_region(struct content *c, struct scratch *fresh, struct error *err)
 {
-	struct region *before = c->overlay;
-	int r = edits_accept(c->model, fresh, holes, err);
+	int r = scratch_accept(c->model, fresh, err);
 
 	if (r < 0)
 		return r;
-	c->overlay = fresh;
-	if (before)
-		edits_drop(c->model, before);
-	touch(c);
+	c->overlay = ledger_region(c->model, c->tensor->id);
+	clock_gettime(CLOCK_REALTIME, &c->overlay->when);
 	return 0;
 }
 
@@ -260,8 +266,7 @@ int content_take_region(struct content *c, struct region *fresh, bool holes, str
 struct whole {
 	int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at);
 	void *context;
-	bool replaces; /* the stored bytes, by so many others */
-	uint64_t size;
+	uint64_t size; /* of all */
 };
 
 static int fill_region(struct region *to, const struct whole *w)
@@ -283,19 +288,19 @@ static int fill_region(struct region *to, const struct whole *w)
 
 static int edit_whole_locked(struct content *c, const struct whole *w, struct error *err)
 {
-	struct region *fresh;
-	int r = w->replaces ? edits_new_replacement(c->model, c->tensor, w->size, &fresh, err)
-			    : edits_new_region(c->model, c->tensor, true, &fresh, err);
+	struct scratch *fresh;
+	int r = scratch_new_region(c->model, object_tensor(c->tensor->id), w->size, &fresh, err);
 
 	if (r < 0)
 		return r;
-	r = fill_region(fresh, w);
+	r = fill_region(fresh->region, w);
 	if (r < 0)
 		error_set(err, r, "work folder: %s", strerror(-r));
-	else
-		r = content_take_region(c, fresh, false, err);
+	region_set_all(fresh->region);
+	if (r == 0)
+		r = content_take_region(c, fresh, err);
 	if (r < 0)
-		edits_drop(c->model, fresh);
+		scratch_free(c->model, fresh);
 	return r;
 }
 
@@ -321,8 +326,8 @@ static int copy_stored(void *stored, uint8_t *to, size_t n, uint64_t at)
 
 int content_replace(struct model *m, struct tensor *t, struct span stored, struct error *err)
 {
-	const struct whole w = {copy_stored, &stored, true, stored.n};
-	int r = content_replaceable(m, t, err);
+	const struct whole w = {copy_stored, &stored, stored.n};
+	int r = content_editable(m, t, err);
 
 	return r < 0 ? r : edit_whole(m, t, &w, err);
 }
@@ -331,7 +336,7 @@ int content_overwrite(struct model *m, struct tensor *t,
 		      int (*fill)(void *context, uint8_t *to, size_t n, uint64_t at), void *context,
 		      struct error *err)
 {
-	const struct whole w = {.fill = fill, .context = context};
+	const struct whole w = {fill, context, tensor_size(t)};
 	int r = content_editable(m, t, err);
 
 	return r < 0 ? r : edit_whole(m, t, &w, err);
@@ -347,11 +352,12 @@ static int read_region(const struct region *region, struct buf *ret, struct erro
 
 int content_replacement(struct model *m, const struct tensor *t, struct buf *ret, struct error *err)
 {
-	struct content *c = content_find(m, t);
+	bool edited = ledger_find(m, object_tensor(t->id), NULL);
+	struct content *c = edited ? content_get(m, model_tensor(m, t->id)) : NULL;
 	int r;
 
 	if (!c)
-		return 0;
+		return edited ? -ENOMEM : 0;
 	pthread_rwlock_rdlock(&c->lock);
 	r = c->overlay ? read_region(c->overlay, ret, err) : 0;
 	pthread_rwlock_unlock(&c->lock);

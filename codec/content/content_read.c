@@ -68,8 +68,8 @@ static int walk(struct content *c, uint64_t at, uint64_t n, piece_visitor *visit
 		return walk_overlay(c, at, n, visit, context);
 	while (n) {
 		bool present;
-		uint64_t size = region_run(c->draft, at, n, &present);
-		struct piece p = {PIECE_REGION, c->draft, at, size};
+		uint64_t size = region_run(c->draft->region, at, n, &present);
+		struct piece p = {PIECE_REGION, c->draft->region, at, size};
 		int r = present ? visit(context, c, &p)
 				: walk_below_draft(c, at, size, visit, context);
 
@@ -214,7 +214,7 @@ int content_copy_below(struct content *c, const struct region *region, uint64_t 
 	/* Who writes to it without having opened it for that will not close the descriptor. */
 	struct copy copy = {to, content_writers(c) > 0, err};
 
-	if (region == c->draft)
+	if (c->draft && region == c->draft->region)
 		return walk_below_draft(c, offset, n, copy_piece, &copy);
 	return walk_overlay(c, offset, n, copy_piece, &copy);
 }

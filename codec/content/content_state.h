@@ -4,12 +4,11 @@
 
 #include "codec/content/content.h"
 #include "codec/work/data_file.h"
-#include "codec/work/region.h"
+#include "codec/work/ledger.h"
+#include "codec/work/scratch.h"
 
-/* A counted reference: to the content, made if need be; to the one there is, or NULL. */
-struct content *content_get(struct model *m, struct tensor *t);
+/* A counted reference to the content that there is, or NULL. */
 struct content *content_find(struct model *m, const struct tensor *t);
-void content_put(struct content *c);
 void content_lock_for_edit(struct content *c);
 /* How many handles for writing there are. */
 unsigned content_writers(struct content *c);
@@ -27,10 +26,9 @@ int content_copy_below(struct content *c, const struct region *region, uint64_t 
  */
 int content_fill_block(struct content *c, struct region *to, uint64_t block, struct error *err);
 /*
- * A draft that is no part of the content yet takes the place of its overlay. holes: the base shows
- * through where it has no blocks. The content is locked for an edit. On failure it is the caller's
- * still.
+ * A scratch region that is no draft of the content becomes its overlay. The content is locked for
+ * an edit. On failure the region is the caller's still.
  */
-int content_take_region(struct content *c, struct region *fresh, bool holes, struct error *err);
+int content_take_region(struct content *c, struct scratch *fresh, struct error *err);
 
 #endif

@@ -11,8 +11,8 @@
 
 struct text_edit {
 	struct content *content;
-	struct region *fresh; /* NULL: nothing has changed so far */
-	uint8_t *bytes;	      /* of TEXT_PART bytes, as they are and then as they will be */
+	struct scratch *fresh; /* NULL: nothing has changed so far */
+	uint8_t *bytes;	       /* of TEXT_PART bytes, as they are and then as they will be */
 };
 
 /* Puts the elements that are other numbers into `to`. True if there was one. */
@@ -38,16 +38,19 @@ static int store(struct text_edit *e, uint64_t at, const uint8_t *bytes, size_t 
 {
 	struct content *c = e->content;
 	uint64_t count = (n + REGION_BLOCK - 1) / REGION_BLOCK;
+	struct region *to;
 	int r = 0;
 
 	if (!e->fresh)
-		r = edits_new_region(c->model, c->tensor, true, &e->fresh, err);
+		r = scratch_new_region(c->model, object_tensor(c->tensor->id),
+				       tensor_size(c->tensor), &e->fresh, err);
 	if (r < 0)
 		return r;
-	r = write_at(e->fresh->data->fd, bytes, n, e->fresh->offset + at);
+	to = e->fresh->region;
+	r = write_at(to->data->fd, bytes, n, to->offset + at);
 	if (r < 0)
 		return error_set(err, r, "work folder: %s", strerror(-r));
-	return edits_add_blocks(c->model, e->fresh, at / REGION_BLOCK, count, err);
+	return edits_add_blocks(c->model, to, at / REGION_BLOCK, count, err);
 }
 
 /* Takes the next elements; they begin where a block does, for TEXT_PART is a number of blocks. */
@@ -80,14 +83,15 @@ static int take_elements(void *context, uint64_t first, size_t count, const uint
 static int take_overlay(struct text_edit *e, struct error *err)
 {
 	struct content *c = e->content;
+	struct region *to = e->fresh->region;
 	int r = 0;
 
-	for (uint64_t b = 0; c->overlay && b < region_blocks(e->fresh) && r == 0; b++) {
-		if (!region_has(c->overlay, b) || region_has(e->fresh, b))
+	for (uint64_t b = 0; c->overlay && b < region_blocks(to) && r == 0; b++) {
+		if (!region_has(c->overlay, b) || region_has(to, b))
 			continue;
-		r = content_fill_block(c, e->fresh, b, err);
+		r = content_fill_block(c, to, b, err);
 		if (r == 0)
-			r = edits_add_blocks(c->model, e->fresh, b, 1, err);
+			r = edits_add_blocks(c->model, to, b, 1, err);
 	}
 	return r;
 }
@@ -102,9 +106,9 @@ static int take_text(struct text_edit *e, const struct text_layout *l,
 	if (r == 0)
 		r = take_overlay(e, err);
 	if (r == 0)
-		r = content_take_region(e->content, e->fresh, true, err);
-	if (r < 0 && e->fresh)
-		edits_drop(e->content->model, e->fresh);
+		r = content_take_region(e->content, e->fresh, err);
+	if (r < 0)
+		scratch_free(e->content->model, e->fresh);
 	return r < 0 ? r : CONTENT_ACCEPTED;
 }
 

@@ -7,6 +7,7 @@
 
 #include "codec/model/model.h"
 
+struct change;
 struct layers;
 struct outbox;
 struct stage;
@@ -40,6 +41,11 @@ struct format {
 	 * the format is read-only.
 	 */
 	int (*save)(struct model *m, struct stage *stage, struct error *err);
+	/*
+	 * 0 if the change (codec/work/ledger.h) may be made of the model. -EPERM: this format
+	 * cannot hold it. -EIO: of what is damaged. NULL: with save().
+	 */
+	int (*allows)(const struct model *m, const struct change *c, struct error *err);
 	/*
 	 * Puts the model as edited into the outbox (codec/save/outbox.h), for another place; what
 	 * is new in it is staged. -EIO: a part of it is missing or damaged. With save.
@@ -96,6 +102,8 @@ extern const struct format format_bundle, format_saved_model, format_v1, format_
  * object graph. -ENOENT if it has no index.
  */
 int bundle_load(struct model *m, const char *prefix, struct error *err);
+/* struct format's allows(), of what lies in a bundle. */
+int bundle_allows(const struct model *m, const struct change *c, struct error *err);
 /* Adds what a commit of the model's edited tensors writes. */
 int bundle_save(struct model *m, struct stage *stage, struct error *err);
 /* Stages all of it, as edited, as one shard and its index, for another place. */

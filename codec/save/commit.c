@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "codec/save/backup.h"
-#include "codec/content/content.h"
 #include "codec/work/edits_state.h"
 #include "codec/model/format.h"
 #include "codec/save/intent.h"
@@ -115,16 +114,11 @@ static void punch_holes(const struct region *region)
 /* The space that it took in the data file; there may have been too little. */
 static void give_back(struct edits *e, uint64_t end)
 {
-	struct model *m = e->model;
+	struct object at = {0};
+	struct change c;
 
-	const struct tensor *t;
-
-	for (size_t i = 0; (t = model_next(m, &i));) {
-		const struct region *region = content_overlay(m, t);
-
-		if (region)
-			punch_holes(region);
-	}
+	while (ledger_next(e->model, &at, &c))
+		punch_holes(c.region);
 	data_file_cut(e->data, end);
 }
 
@@ -196,16 +190,6 @@ static int commit_edits(struct model *m, const struct commit_options *options,
 	return r;
 }
 
-static unsigned count_edited(struct model *m)
-{
-	const struct tensor *t;
-	unsigned n = 0;
-
-	for (size_t i = 0; (t = model_next(m, &i));)
-		n += content_edited(m, t);
-	return n;
-}
-
 /* Saves elsewhere: the edits stay edits of the original. */
 static int commit_elsewhere(struct model *m, struct commit_report *ret, struct error *err)
 {
@@ -235,7 +219,7 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	uint32_t shards_before = m->n_shards;
 	int r;
 
-	if (!ret->tensors && !(options->always && m->n_ids)) {
+	if (!ret->tensors && !(options->always && m->n_tensors)) {
 		settle_tidy(m);
 		return 0;
 	}
@@ -297,7 +281,7 @@ int commit_discard(struct model *m, struct error *err)
 int commit_model(struct model *m, const struct commit_options *options, struct commit_report *ret,
 		 struct error *err)
 {
-	struct commit_report report = {.tensors = count_edited(m)};
+	struct commit_report report = {.tensors = (unsigned)ledger_count(m)};
 	int r = 0;
 
 	if (m->edits && m->edits->overtaken) { /* all is saved, and nothing was edited since */

@@ -6,6 +6,7 @@
 #include "codec/model/format.h"
 #include "codec/tensor/slices.h"
 #include "codec/tensor/stored.h"
+#include "codec/work/ledger.h"
 
 static int copy_place(const struct place *from, struct place *ret)
 {
@@ -122,11 +123,10 @@ static void take_over(struct model *m, struct model *fresh)
 		struct content *c = t->content;
 
 		move_storage(&t->storage, &model_next(fresh, &k)->storage);
-		if (c && !content_rebase(c)) {
-			t->content = NULL;
-			content_free(c);
-		}
+		if (c)
+			content_rebase(c);
 	}
+	ledger_clear(m);
 	exchange(m->own, fresh->own);
 	exchange(m->shards, fresh->shards);
 	exchange(m->n_shards, fresh->n_shards);

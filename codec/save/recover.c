@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 
-#include "codec/content/content.h"
 #include "codec/save/intent.h"
 #include "codec/container/pbwire.h"
 #include "codec/save/replay.h"
@@ -68,30 +67,49 @@ static int sweep(struct replay *p)
 	return r;
 }
 
-/* Overlays become pending edits again; nobody is left to complete a draft. */
+/* An edit is pending again. */
+static int take_up(struct replay *p, struct slot *s)
+{
+	const struct change c = {s->object, CHANGE_BYTES, s->region};
+	int r;
+
+	s->region->when = p->mtime;
+	r = ledger_replay(p->edits->model, &c);
+	if (r == 0)
+		s->region = NULL;
+	return r;
+}
+
+/* Nobody is left to complete a draft. */
+static int drop_draft(struct replay *p, uint32_t number)
+{
+	struct edits *e = p->edits;
+	struct slot *s = &p->slots[number];
+	int r;
+
+	pthread_mutex_lock(&e->lock);
+	r = ledger_add_lost(e, s->object);
+	edits_append_drop(e, number);
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
 static int adopt(struct replay *p, struct recovery *found)
 {
-	struct model *m = p->edits->model;
-	const struct tensor *t;
+	int r = 0;
 
-	for (size_t i = 0; i < p->n_slots; i++) {
+	for (size_t i = 0; i < p->n_objects && r == 0; i++)
+		r = ledger_adopt_number(p->edits, p->objects[i], (uint32_t)i + 1);
+	for (size_t i = 0; i < p->n_slots && r == 0; i++) {
 		struct slot *s = &p->slots[i];
-		struct region *region = steal_pointer(s->region);
 
-		if (s->tensor && s->draft) {
-			found->dropped++;
-			s->tensor->draft_lost = true;
-			if (region)
-				edits_drop(m, region);
-			else
-				edits_append_drop(p->edits, (uint32_t)i);
-		} else if (region && content_adopt(m, s->tensor, region, &p->mtime) < 0) {
-			return -ENOMEM;
-		}
+		if (!s->there)
+			continue;
+		found->dropped += s->draft;
+		r = s->draft ? drop_draft(p, (uint32_t)i) : take_up(p, s);
 	}
-	for (size_t i = 0; (t = model_next(m, &i));)
-		found->tensors += t->content && t->content->overlay;
-	return 0;
+	found->tensors = (unsigned)ledger_count(p->edits->model);
+	return r;
 }
 
 /* Records that are not believed are cut off; what follows is of this boot. */
@@ -156,7 +174,7 @@ static int recover(struct replay *p, struct recovery *found)
 		return edits_remove(e->model, p->err);
 	if (p->foreign)
 		return foreign(p);
-	e->next_region = p->n_slots ? (uint32_t)p->n_slots : 1;
+	e->next_number = p->n_slots ? (uint32_t)p->n_slots : 1;
 	r = sweep(p); /* while its record is there */
 	if (r == 0)
 		r = cut(p, found);
@@ -165,7 +183,7 @@ static int recover(struct replay *p, struct recovery *found)
 		r = intent_append_abort(&e->journal, true, p->err);
 	if (r == 0)
 		r = adopt(p, found);
-	if (r == 0 && !found->tensors)
+	if (r == 0 && ledger_empty(e->model))
 		r = edits_remove(e->model, p->err);
 	return r;
 }
@@ -261,13 +279,9 @@ int recover_inspect(struct model *m, struct summary *ret, struct error *err)
 	found.decided = r == 0 && p.intent.n;
 	found.foreign = r == 0 && p.foreign && !found.decided;
 	for (size_t i = 0; r == 0 && i < p.n_slots; i++) {
-		struct slot *s = &p.slots[i];
-
-		if (s->tensor && s->draft)
-			found.drafts++;
-		else if (s->region &&
-			 content_adopt(m, s->tensor, steal_pointer(s->region), &p.mtime) < 0)
-			r = -ENOMEM;
+		found.drafts += p.slots[i].there && p.slots[i].draft;
+		if (p.slots[i].there && !p.slots[i].draft)
+			r = take_up(&p, &p.slots[i]);
 	}
 	replay_release(&p);
 	if (r == -ENOENT)

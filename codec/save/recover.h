@@ -35,8 +35,8 @@ struct summary {
 };
 
 /*
- * Looks at what an earlier mount left behind and changes nothing on disk; the edits are in the
- * model's contents then (content_edited()). For a model that was opened with EDITS_LOOK.
+ * Looks at what an earlier mount left behind and changes nothing on disk; the edits are in
+ * the ledger then (codec/work/ledger.h). For a model that was opened with EDITS_LOOK.
  */
 int recover_inspect(struct model *m, struct summary *ret, struct error *err);
 

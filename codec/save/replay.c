@@ -59,11 +59,13 @@ static int add_slot(struct replay *p, uint32_t id, struct slot slot)
 	return 0;
 }
 
-static bool fits(const struct model *m, const struct tensor *t, const Weightfs__Region *body)
+/* Strings have as many bytes as the region is long, all of them written before it is accepted. */
+static bool fits(const struct model *m, struct object o, const Weightfs__Region *body)
 {
-	if (body->replaces)
-		return content_replaceable(m, t, NULL) == 0;
-	return content_editable(m, t, NULL) == 0 && body->size == tensor_size(t);
+	const struct tensor *t = model_tensor(m, o.id);
+
+	return content_editable(m, t, NULL) == 0 &&
+	       (tensor_is_raw(t) ? body->size == tensor_size(t) : body->draft);
 }
 
 /*
@@ -80,15 +82,42 @@ static bool is_next(const struct replay *p, uint32_t id)
 	return id == (p->n_slots ? p->n_slots : 1);
 }
 
+static int take_object(struct replay *p, const Weightfs__Object *body)
+{
+	struct object *grown, object;
+
+	if (is_unused(p))
+		return 0;
+	if (body->id != p->n_objects + 1)
+		return damaged(p, "objects out of order");
+	if (!object_find(p->edits->model, (enum object_type)body->type, pb_span(body->key),
+			 &object))
+		return damaged(p, "an object that this model does not have");
+	grown = vector_grow(p->objects, p->n_objects, &p->objects_capacity, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	p->objects = grown;
+	grown[p->n_objects++] = object;
+	return 0;
+}
+
+static bool find_object(const struct replay *p, uint32_t number, struct object *ret)
+{
+	if (!number || number > p->n_objects)
+		return false;
+	*ret = p->objects[number - 1];
+	return true;
+}
+
 static int take_region(struct replay *p, const Weightfs__Region *body)
 {
-	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
-	struct slot slot = {.tensor = t, .draft = body->draft};
+	struct slot slot = {.there = true, .draft = body->draft};
 	int r;
 
 	if (is_unused(p))
 		return 0;
-	if (!t || !fits(p->edits->model, t, body))
+	if (!find_object(p, body->object, &slot.object) || slot.object.type != OBJECT_TENSOR ||
+	    !fits(p->edits->model, slot.object, body))
 		return damaged(p, "a region of no tensor of this model");
 	if (!is_next(p, body->id))
 		return damaged(p, "regions out of order");
@@ -106,15 +135,15 @@ static int take_region(struct replay *p, const Weightfs__Region *body)
 
 static int take_draft(struct replay *p, const Weightfs__Draft *body)
 {
-	struct tensor *t = model_find(p->edits->model, pb_span(body->key));
+	struct slot slot = {.there = true, .draft = true};
 
 	if (is_unused(p))
 		return 0;
-	if (!t)
-		return damaged(p, "a draft of no tensor of this model");
+	if (!find_object(p, body->object, &slot.object))
+		return damaged(p, "a draft of nothing in this model");
 	if (!is_next(p, body->id))
 		return damaged(p, "drafts out of order");
-	return add_slot(p, body->id, (struct slot){.tensor = t, .draft = true});
+	return add_slot(p, body->id, slot);
 }
 
 static int take_blocks(struct replay *p, const Weightfs__Blocks *body)
@@ -170,6 +199,7 @@ static void keep_record(struct buf *to, const ProtobufCMessage *body)
 static int take_record(struct replay *p, const Weightfs__Record *record)
 {
 	switch (record->kind_case) {
+	case WEIGHTFS__RECORD__KIND_OBJECT: return take_object(p, record->object);
 	case WEIGHTFS__RECORD__KIND_REGION: return take_region(p, record->region);
 	case WEIGHTFS__RECORD__KIND_BLOCKS: return take_blocks(p, record->blocks);
 	case WEIGHTFS__RECORD__KIND_ACCEPT: return take_accept(p, record->accept);
@@ -217,6 +247,7 @@ static int survey_record(struct replay *p, const Weightfs__Record *record, size_
 			buf_reset(&p->stage);
 		ret->decided = 0;
 		return 0;
+	case WEIGHTFS__RECORD__KIND_OBJECT: return 0; /* what follows may be an edit of it */
 	default: p->edited = end; return 0;
 	}
 }
@@ -297,6 +328,7 @@ void replay_release(struct replay *p)
 	for (size_t i = 0; i < p->n_slots; i++)
 		region_free(p->slots[i].region);
 	free(p->slots);
+	free(p->objects);
 	buf_release(&p->stage);
 	buf_release(&p->intent);
 }

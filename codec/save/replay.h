@@ -9,15 +9,18 @@
 
 /* A region of the journal; or a draft that lies in none. */
 struct slot {
-	struct tensor *tensor; /* NULL: dropped, or never there */
-	struct region *region; /* likewise; or it is cut off; or none */
+	bool there; /* false: dropped, or never there */
+	struct object object;
+	struct region *region; /* NULL: it is cut off, or a draft that lies in none */
 	bool draft;
 	bool cut_off; /* behind the end of its file: a commit that failed knew it as dropped */
 };
 
 struct replay {
 	struct edits *edits;
-	struct slot *slots; /* by region id */
+	struct object *objects; /* by their number in the journal, minus 1 */
+	size_t n_objects, objects_capacity;
+	struct slot *slots; /* by number of the region or draft */
 	size_t n_slots, capacity;
 	struct timespec mtime; /* of the journal */
 	size_t edited;	       /* bytes of its frames up to the last one of an edit, */

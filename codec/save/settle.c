@@ -5,32 +5,20 @@
 
 void settle_tidy(struct model *m)
 {
-	const struct tensor *t;
-
-	for (size_t i = 0; (t = model_next(m, &i));)
-		if (content_holds(m, t))
-			return;
-	if (!scratch_any(m->edits) && edits_remove(m, NULL) == 0)
+	if (ledger_empty(m) && edits_remove(m, NULL) == 0)
 		m->edits->unsaved = false;
-}
-
-static bool has_drafts(struct model *m)
-{
-	const struct tensor *t;
-
-	for (size_t i = 0; (t = model_next(m, &i));)
-		if (content_holds(m, t) & CONTENT_DRAFT)
-			return true;
-	return false;
 }
 
 void settle_after_commit(struct model *m)
 {
-	bool drafts = has_drafts(m), renewed = edits_renew(m->edits, drafts);
-	struct tensor *t;
+	cleanup_free struct object *drafts = NULL;
+	bool renewed = edits_renew(m->edits);
+	size_t n;
 
-	for (size_t i = 0; drafts && (t = model_next(m, &i));)
-		content_move_draft(m, t, renewed);
+	/* Without memory to list them they stay in the old data file, whose name is gone. */
+	if (scratch_objects(m, &drafts, &n) == 0)
+		for (size_t i = 0; i < n; i++)
+			content_move_draft(m, model_tensor(m, drafts[i].id), renewed);
 	settle_tidy(m); /* they may have been closed meanwhile */
 }
 
@@ -42,4 +30,22 @@ void settle_at_end(struct model *m)
 		settle_tidy(m);
 	else
 		(void)edits_remove(m, NULL);
+}
+
+void settle_dropped(struct model *m, void (*each)(void *context, struct object o), void *context)
+{
+	cleanup_free struct object *drafts = NULL;
+	struct object at = {0};
+	struct change c;
+	size_t n;
+
+	if (scratch_objects(m, &drafts, &n) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (content_revert(m, model_tensor(m, drafts[i].id)))
+				each(context, drafts[i]);
+	while (ledger_next(m, &at, &c)) {
+		content_revert(m, model_tensor(m, c.object.id));
+		each(context, c.object);
+	}
+	settle_tidy(m);
 }

@@ -5,10 +5,15 @@
 #ifndef CODEC_SAVE_SETTLE_H
 #define CODEC_SAVE_SETTLE_H
 
-#include "codec/model/model.h"
+#include "codec/model/object.h"
 
-/* Removes the work folder if nothing is edited and no draft is open. */
+/* Removes the work folder if the ledger is empty (codec/work/ledger.h). */
 void settle_tidy(struct model *m);
+/*
+ * The journal is gone (edits_remove()): the edits and drafts that it spoke of go, and contents show
+ * what is in the model. each() is told of every object that is another one now.
+ */
+void settle_dropped(struct model *m, void (*each)(void *context, struct object o), void *context);
 /*
  * After a commit: removes the work folder; or, where drafts are open, begins a new journal for the
  * model as it is now, with the drafts in a new data file. Drafts for which there is no room are

@@ -538,6 +538,7 @@ const struct format format_saved_model = {
 	.save_elsewhere = save_elsewhere,
 	.keep = keep_all,
 	.owns = owns,
+	.allows = bundle_allows,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
 	.print = print,

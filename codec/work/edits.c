@@ -9,7 +9,6 @@
 #include "codec/work/work.h"
 
 enum {
-	JOURNAL_VERSION = 1,
 	LOCK_WAIT = 1500, /* milliseconds */
 	LOCK_PAUSE = 20,
 };
@@ -51,7 +50,7 @@ int edits_open(struct model *m, enum edits_mode mode, struct error *err)
 	if (!e)
 		return -ENOMEM;
 	*e = (struct edits){
-		.model = m, .workfd = -1, .stagefd = -1, .next_region = 1, .lockfd = -1};
+		.model = m, .workfd = -1, .stagefd = -1, .next_number = 1, .lockfd = -1};
 	pthread_mutex_init(&e->lock, NULL);
 	m->edits = e;
 	e->late = mode == EDITS_LOCK_LATER && m->n_base;
@@ -118,6 +117,8 @@ struct edits *edits_free(struct edits *e)
 {
 	if (!e)
 		return NULL;
+	scratch_release(e);
+	ledger_release(&e->ledger);
 	data_file_unref(e->data);
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
@@ -143,9 +144,10 @@ static void let_go(struct edits *e)
 	journal_close(&e->journal);
 	close_pointer(&e->workfd);
 	close_pointer(&e->stagefd);
-	e->next_region = 1;
+	e->next_number = 1;
 	e->placed = false;
-	scratch_forget(e);
+	ledger_unbind(e);
+	scratch_unbind(e);
 }
 
 /* Removes the work folder. The lock is held. */
@@ -233,7 +235,6 @@ static int append_begin(struct edits *e, struct error *err)
 		files[i].content = &contents[i];
 		list[i] = &files[i];
 	}
-	begin.version = JOURNAL_VERSION;
 	begin.boot_id = pb_data(span_str(boot.text));
 	begin.n_files = m->n_base;
 	begin.files = list;
@@ -254,8 +255,8 @@ static int fill_folder(struct edits *e, struct error *err)
 	return error_prefix(err, r, "%s", e->model->work_path);
 }
 
-/* Makes the work folder with an empty journal and data.0. The lock is held. */
-static int begin(struct edits *e, struct error *err)
+/* Makes the work folder with an empty journal and data.0. */
+int edits_begin_locked(struct edits *e, struct error *err)
 {
 	int r;
 
@@ -283,38 +284,18 @@ int edits_begin(struct model *m, struct error *err)
 	int r;
 
 	pthread_mutex_lock(&m->edits->lock);
-	r = begin(m->edits, err);
+	r = edits_begin_locked(m->edits, err);
 	pthread_mutex_unlock(&m->edits->lock);
 	return r;
 }
 
-/* What a region is for. */
-enum purpose { OVERLAY, DRAFT, REPLACEMENT };
+/* ---- regions ---- */
 
-static int append_region(struct edits *e, const struct tensor *t, const struct region *region,
-			 enum purpose purpose, struct error *err)
-{
-	Weightfs__Region body = WEIGHTFS__REGION__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-
-	body.id = region->id;
-	body.key = pb_data(t->key);
-	body.data = region->data->number;
-	body.offset = region->offset;
-	body.size = region->size;
-	body.draft = purpose != OVERLAY;
-	body.replaces = purpose == REPLACEMENT;
-	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
-	record.region = &body;
-	return edits_append(e, &record, err);
-}
-
-static int new_region_locked(struct edits *e, const struct tensor *t, enum purpose purpose,
-			     uint64_t size, struct region **ret, struct error *err)
+int edits_new_region(struct edits *e, uint64_t size, struct region **ret, struct error *err)
 {
 	struct region *region;
 	uint64_t offset;
-	int r = begin(e, err);
+	int r = edits_begin_locked(e, err);
 
 	if (r < 0)
 		return r;
@@ -322,40 +303,33 @@ static int new_region_locked(struct edits *e, const struct tensor *t, enum purpo
 	if (r < 0)
 		return error_set(err, r, "%s/data.%u: %s", e->model->work_path, e->data->number,
 				 strerror(-r));
-	region = region_new(e->next_region, data_file_ref(e->data), offset, size);
+	region = region_new(0, data_file_ref(e->data), offset, size);
 	if (!region) {
 		data_file_unref(e->data);
 		return -ENOMEM;
 	}
-	r = append_region(e, t, region, purpose, err);
-	if (r < 0) {
-		region_free(region);
-		return r;
-	}
-	e->next_region++;
 	*ret = region;
 	return 0;
 }
 
-int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct region **ret,
-		     struct error *err)
+int edits_append_region(struct edits *e, struct object o, struct region *region, bool draft,
+			struct error *err)
 {
-	int r;
+	Weightfs__Region body = WEIGHTFS__REGION__INIT;
+	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
+	int r = ledger_bind(e, o, &body.object, err);
 
-	pthread_mutex_lock(&m->edits->lock);
-	r = new_region_locked(m->edits, t, draft ? DRAFT : OVERLAY, tensor_size(t), ret, err);
-	pthread_mutex_unlock(&m->edits->lock);
-	return r;
-}
-
-int edits_new_replacement(struct model *m, const struct tensor *t, uint64_t size,
-			  struct region **ret, struct error *err)
-{
-	int r;
-
-	pthread_mutex_lock(&m->edits->lock);
-	r = new_region_locked(m->edits, t, REPLACEMENT, size, ret, err);
-	pthread_mutex_unlock(&m->edits->lock);
+	body.id = e->next_number;
+	body.data = region->data->number;
+	body.offset = region->offset;
+	body.size = region->size;
+	body.draft = draft;
+	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
+	record.region = &body;
+	if (r == 0)
+		r = edits_append(e, &record, err);
+	if (r == 0)
+		region->number = e->next_number++;
 	return r;
 }
 
@@ -366,7 +340,7 @@ int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uin
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 	int r;
 
-	body.id = region->id;
+	body.id = region->number;
 	body.first = first;
 	body.count = count;
 	record.kind_case = WEIGHTFS__RECORD__KIND_BLOCKS;
@@ -379,45 +353,24 @@ int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uin
 	return r;
 }
 
-int edits_accept(struct model *m, struct region *draft, bool holes, struct error *err)
-{
-	Weightfs__Accept body = WEIGHTFS__ACCEPT__INIT;
-	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
-	int r;
-
-	body.id = draft->id;
-	body.holes = holes;
-	record.kind_case = WEIGHTFS__RECORD__KIND_ACCEPT;
-	record.accept = &body;
-	pthread_mutex_lock(&m->edits->lock);
-	r = edits_append(m->edits, &record, err);
-	pthread_mutex_unlock(&m->edits->lock);
-	if (r == 0 && !holes)
-		region_set_all(draft);
-	return r;
-}
-
-void edits_append_drop(struct edits *e, uint32_t id)
+void edits_append_drop(struct edits *e, uint32_t number)
 {
 	Weightfs__Drop body = WEIGHTFS__DROP__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 
-	body.id = id;
+	body.id = number;
 	record.kind_case = WEIGHTFS__RECORD__KIND_DROP;
 	record.drop = &body;
 	(void)edits_append(e, &record, NULL);
 }
 
-void edits_drop(struct model *m, struct region *region)
+void edits_drop_region(struct edits *e, struct region *region)
 {
-	pthread_mutex_lock(&m->edits->lock);
-	/* Without the record a replay finds an unaccepted draft, or an overlay that another one
-	 * replaced: either is dropped there too. A journal that was begun since knows nothing of
-	 * it, or another one by its number. */
-	if (region->data == m->edits->data)
-		edits_append_drop(m->edits, region->id);
+	/* Without the record a replay finds an unaccepted draft, or an edit that another one
+	 * replaced: either is dropped there too. */
+	if (region && region->number && region->data == e->data)
+		edits_append_drop(e, region->number);
 	region_free(region);
-	pthread_mutex_unlock(&m->edits->lock);
 }
 
 int edits_place(struct edits *e, struct error *err)
@@ -499,7 +452,7 @@ static int replace_journal(struct edits *e, struct error *err)
 	e->journal = fresh;
 	r = append_begin(e, err);
 	if (r == 0)
-		r = scratch_append(e, err);
+		r = scratch_append_files(e, err);
 	if (r == 0)
 		r = journal_sync(&e->journal, err);
 	if (r == 0 && renameat(e->workfd, "journal.new", e->workfd, "journal") < 0)
@@ -516,18 +469,19 @@ static int renew(struct edits *e, struct error *err)
 	if (r < 0)
 		return r;
 	e->data = fresh;
-	e->next_region = 1;
+	e->next_number = 1;
+	ledger_unbind(e);
 	r = replace_journal(e, err);
 	data_file_remove(e->workfd, old);
 	return r;
 }
 
-bool edits_renew(struct edits *e, bool drafts)
+bool edits_renew(struct edits *e)
 {
 	bool renewed;
 
 	pthread_mutex_lock(&e->lock);
-	renewed = (drafts || e->scratch) && e->workfd >= 0 && renew(e, NULL) == 0;
+	renewed = !LIST_EMPTY(&e->scratches) && e->workfd >= 0 && renew(e, NULL) == 0;
 	if (renewed)
 		work_sweep_staged(e->stagefd);
 	else

@@ -43,45 +43,9 @@ bool edits_exist(const struct model *m);
 /* Makes the work folder, where there is none yet. -ENOSPC and the like. */
 int edits_begin(struct model *m, struct error *err);
 
-/*
- * Space for the edited bytes of a tensor; journalled. Makes the work folder where there is none.
- * -ENOSPC and the like.
- */
-int edits_new_region(struct model *m, const struct tensor *t, bool draft, struct region **ret,
-		     struct error *err);
-/*
- * Space for all stored bytes of a tensor, `size` of them, that will take the place of what it has;
- * not before edits_accept().
- */
-int edits_new_replacement(struct model *m, const struct tensor *t, uint64_t size,
-			  struct region **ret, struct error *err);
-/* Blocks of it are there now: journalled, and marked. */
+/* Blocks of a region are there now: journalled, and marked. */
 int edits_add_blocks(struct model *m, struct region *region, uint64_t first, uint64_t count,
 		     struct error *err);
-/*
- * A draft is the content now: journalled, and marked as complete; or, with holes, what was not
- * added of it shows the base.
- */
-int edits_accept(struct model *m, struct region *draft, bool holes, struct error *err);
-/* A region is not used any more; releases it. */
-void edits_drop(struct model *m, struct region *region);
-
-/*
- * An unlinked file in the work folder, for a draft of a tensor that is edited as a text: it goes
- * with us. The journal knows of it, so that the next mount says that it was lost.
- */
-struct scratch {
-	int fd;
-	/* private: */
-	struct scratch *next;
-	const struct tensor *tensor;
-	uint32_t id; /* in the journal; 0: it does not know of it */
-};
-/* -ENOSPC and the like. */
-int scratch_new(struct model *m, const struct tensor *t, struct scratch **ret, struct error *err);
-/* It was accepted, or given up; closes it. NULL is fine. */
-void scratch_free(struct model *m, struct scratch *s);
-
 /* Something was edited just now. */
 void edits_touch(struct model *m);
 /* True if something was edited since the last commit. */

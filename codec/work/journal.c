@@ -8,7 +8,7 @@
 
 enum { FRAME_HEAD = 12, FRAME_TAIL = 4 };
 
-static const char magic[8] = "WFSJNL01";
+static const char magic[8] = "WFSJNL02";
 const struct span journal_magic = {(const uint8_t *)magic, 6};
 static const uint64_t journal_max = (uint64_t)2 << 30;
 
@@ -98,6 +98,10 @@ int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct
 		return error_set(err, -ENOENT, "journal: it was never begun");
 	if (!span_starts(content, journal_magic))
 		return error_set(err, -EBADMSG, "journal: no journal of weightfs");
+	if (span_starts(content, span_str("WFSJNL01")))
+		return error_set(err, -ENOTSUP,
+				 "journal: an older version of weightfs wrote it: save or discard "
+				 "the edits with that one, or remove the folder to lose them");
 	if (!span_starts(content, span_of(magic, sizeof(magic))))
 		return error_set(err, -ENOTSUP,
 				 "journal: written by another version of weightfs; finish there");

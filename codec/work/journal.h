@@ -1,13 +1,17 @@
 /*
  * The file `journal` of a work folder: what was edited, as records one behind the other.
  *
- *	8 bytes		magic, with the version in it
+ *	8 bytes		magic, with the version in it: 2
  *	then frames	length (u64 LE), its masked CRC-32C, payload, its masked CRC-32C
  *			(that of a TFRecord file); a payload is a Record of proto/journal.proto
  *
  * Appending is one write, so a daemon that is killed leaves whole frames and at most one torn
  * one at the end, which is cut off. A frame whose checksums hold, but whose kind is unknown,
  * was written by a newer weightfs: it is refused, never cut.
+ *
+ * Version 1 named a tensor by its key in each record; since 2 an object is bound to a number once
+ * (Object in the .proto). A journal of version 1 is refused: only the weightfs that wrote it can
+ *save what it says.
  */
 #ifndef CODEC_WORK_JOURNAL_H
 #define CODEC_WORK_JOURNAL_H
@@ -33,8 +37,8 @@ struct journal {
 int journal_create(int workfd, const char *name, struct journal *ret, struct error *err);
 /*
  * Opens the journal and reads its frames into *ret_frames (for journal_next). -ENOENT: there is
- * none, or one that was just being made. -EBADMSG: no journal. -ENOTSUP: that of another version. A
- * torn tail is left out, and cut off by the first append.
+ * none, or one that was just being made. -EBADMSG: no journal. -ENOTSUP: that of another version;
+ * err says what to do. A torn tail is left out, and cut off by the first append.
  */
 int journal_open(int workfd, struct journal *ret, struct buf *ret_frames, struct error *err);
 void journal_close(struct journal *j);

@@ -12,13 +12,13 @@ uint64_t region_blocks(const struct region *r)
 	return r->size / REGION_BLOCK + (r->size % REGION_BLOCK != 0);
 }
 
-struct region *region_new(uint32_t id, struct data_file *data, uint64_t offset, uint64_t size)
+struct region *region_new(uint32_t number, struct data_file *data, uint64_t offset, uint64_t size)
 {
 	struct region *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	*r = (struct region){.id = id, .offset = offset, .size = size};
+	*r = (struct region){.number = number, .offset = offset, .size = size};
 	r->present = calloc(region_blocks(r) / WORD + 1, sizeof(*r->present));
 	if (!r->present) {
 		free(r);

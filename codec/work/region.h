@@ -7,19 +7,21 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 enum { REGION_BLOCK = 4096 };
 
 struct region {
-	uint32_t id;		/* in the journal */
+	uint32_t number;	/* in the journal; 0: it does not know of it */
 	struct data_file *data; /* counted reference */
 	uint64_t offset, size;	/* in data, in bytes */
+	struct timespec when;	/* of the last edit */
 	const uint8_t *bytes;	/* mapped; for handing to the kernel */
 	uint64_t *present;	/* a bit a block; NULL: all blocks are there */
 };
 
 /* A region of which no block is there; takes over a reference to data. NULL without memory. */
-struct region *region_new(uint32_t id, struct data_file *data, uint64_t offset, uint64_t size);
+struct region *region_new(uint32_t number, struct data_file *data, uint64_t offset, uint64_t size);
 struct region *region_free(struct region *r);
 
 uint64_t region_blocks(const struct region *r);

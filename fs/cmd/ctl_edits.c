@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "codec/save/commit.h"
-#include "codec/content/content.h"
+#include "codec/work/ledger.h"
 #include "codec/open.h"
 #include "fs/cmd/control.h"
 #include "fs/cmd/ctl.h"
@@ -97,15 +97,14 @@ static int status_of_mount(const char *mount)
 static void print_summary(const struct view *v, const struct summary *found)
 {
 	const struct branch *b = v->branches[0];
-	const struct tensor *t;
+	struct object at = {0};
+	struct change c;
 	unsigned n = 0;
 
-	for (size_t i = 0; (t = model_next(b->model, &i));) {
+	while (ledger_next(b->model, &at, &c)) {
 		cleanup_buf struct buf path = {0};
 
-		if (!content_edited(b->model, t))
-			continue;
-		view_path(v, branch_main_node(b, THING_TENSOR, t->id), &path);
+		view_path(v, branch_object_node(b, c.object), &path);
 		printf("edited: %s\n", quote(buf_span(&path)));
 		n++;
 	}

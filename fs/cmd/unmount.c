@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "codec/checkpoints/collection.h"
-#include "codec/content/content.h"
+#include "codec/work/ledger.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
 #include "codec/model/place.h"
@@ -114,16 +114,12 @@ struct left {
 /* True if the work folder holds more than unfinished drafts, or what it holds cannot be told. */
 static bool has_edits(struct model *m, unsigned *drafts)
 {
-	const struct tensor *t;
 	struct summary found;
 
 	if (edits_open(m, EDITS_LOOK, NULL) < 0 || recover_inspect(m, &found, NULL) < 0)
 		return true;
 	*drafts += found.drafts;
-	for (size_t i = 0; (t = model_next(m, &i));)
-		if (content_edited(m, t))
-			return true;
-	return found.decided || found.foreign;
+	return ledger_count(m) || found.decided || found.foreign;
 }
 
 /* Those of all checkpoints in a folder. */

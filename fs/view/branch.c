@@ -83,6 +83,11 @@ static void *extend(const struct branch *b, void *array, size_t *n, uint32_t obj
 	return grown;
 }
 
+node_id branch_object_node(const struct branch *b, struct object o)
+{
+	return branch_main_node(b, o.type == OBJECT_DOCUMENT ? THING_DOCUMENT : THING_TENSOR, o.id);
+}
+
 int branch_set_node(const struct branch *b, uint8_t kind, uint32_t object, node_id node)
 {
 	struct shown_kind *s = &b->shown->kind[kind];

@@ -5,7 +5,7 @@
 #ifndef FS_VIEW_BRANCH_H
 #define FS_VIEW_BRANCH_H
 
-#include "codec/model/model.h"
+#include "codec/model/object.h"
 #include "fs/view/assets.h"
 #include "fs/view/kind.h"
 #include "fs/view/tree.h"
@@ -31,6 +31,8 @@ void branch_free(struct branch *b);
 node_id branch_node(const struct branch *b, uint8_t kind, uint32_t object);
 /* The one that is there from the start: of the first kind of that sort that shows the object. */
 node_id branch_main_node(const struct branch *b, enum thing of, uint32_t object);
+/* The one of what can be edited. */
+node_id branch_object_node(const struct branch *b, struct object o);
 /* -ENOMEM. */
 int branch_set_node(const struct branch *b, uint8_t kind, uint32_t object, node_id node);
 /*

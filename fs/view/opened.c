@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "codec/content/content.h"
+#include "codec/work/scratch.h"
 #include "fs/view/pieces.h"
 
 static const uint64_t text_max = 1 << 30;
@@ -40,6 +41,14 @@ static struct model *model_of(const struct opened *o)
 	return view_branch(o->view, &o->what)->model;
 }
 
+/* What is edited when the file is. */
+static struct object object_of(const struct opened *o)
+{
+	bool document = kind_of(o)->of == THING_DOCUMENT;
+
+	return (struct object){document ? OBJECT_DOCUMENT : OBJECT_TENSOR, o->what.object};
+}
+
 int opened_editable(const struct view *v, const struct node *n, struct error *err)
 {
 	const struct kind *k = kinds[n->kind];
@@ -49,8 +58,7 @@ int opened_editable(const struct view *v, const struct node *n, struct error *er
 	if (!k->accept || !t)
 		return error_set(err, -EPERM, "cannot be edited");
 	m = view_branch(v, n)->model;
-	return t->dtype == DTYPE_STRING ? content_replaceable(m, t, err)
-					: content_editable(m, t, err);
+	return content_editable(m, t, err);
 }
 
 /* ---- sharing ---- */
@@ -351,7 +359,7 @@ static int begin_draft(struct opened *o, uint64_t keep, struct error *err)
 
 	if (o->draft)
 		return 0;
-	r = scratch_new(m, model_tensor(m, o->what.object), &draft, err);
+	r = scratch_new_file(m, object_of(o), &draft, err);
 	if (r < 0)
 		return r;
 	keep = keep < o->pieces.size ? keep : o->pieces.size;

@@ -144,54 +144,55 @@ enum exit_code save_all(struct view *v, const struct commit_options *options, st
 	return worst;
 }
 
-/* Adds the nodes that it changes. */
-static void revert_all(struct view *v, const struct branch *b, node_id **changed, size_t *n,
-		       size_t *capacity)
+/* The nodes that a discard changes. */
+struct changed {
+	struct view *view;
+	const struct branch *branch;
+	node_id *nodes;
+	size_t n, capacity;
+};
+
+static void add_changed(void *context, struct object o)
 {
-	struct tensor *t;
+	struct changed *c = context;
+	node_id node = branch_object_node(c->branch, o);
+	node_id *grown = vector_grow(c->nodes, c->n, &c->capacity, sizeof(*grown));
 
-	for (size_t i = 0; (t = model_next(b->model, &i));) {
-		node_id *grown, node;
-
-		if (!content_revert(b->model, t))
-			continue;
-		node = branch_main_node(b, THING_TENSOR, t->id);
-		view_forget_size(v, node);
-		grown = vector_grow(*changed, *n, capacity, sizeof(*grown));
-		if (!grown)
-			continue;
-		*changed = grown;
-		grown[(*n)++] = node;
-	}
+	view_forget_size(c->view, node);
+	if (!grown)
+		return;
+	c->nodes = grown;
+	grown[c->n++] = node;
 }
 
-static int discard_one(struct model *m, struct error *err)
+static int discard_one(struct changed *changed, struct error *err)
 {
+	struct model *m = changed->branch->model;
 	int r = commit_discard(m, err);
 
 	if (r > 0)
 		log_line("%s: a save had stopped half way, and was finished", m->place.path);
+	if (r >= 0)
+		settle_dropped(m, add_changed, changed);
 	return r;
 }
 
 int discard_all(struct view *v, node_id **ret_changed, size_t *ret_n, struct error *err)
 {
-	size_t capacity = 0;
+	struct changed changed = {.view = v};
 	struct branch *b;
 	int worst = 0;
 
-	*ret_changed = NULL;
-	*ret_n = 0;
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		int r = b->model->edits ? discard_one(b->model, worst ? NULL : err) : 0;
+		int r;
 
+		changed.branch = b;
+		r = b->model->edits ? discard_one(&changed, worst ? NULL : err) : 0;
 		if (r < 0 && !worst)
 			worst = r;
-		if (r < 0 || !b->model->edits)
-			continue;
-		revert_all(v, b, ret_changed, ret_n, &capacity);
-		settle_tidy(b->model);
 	}
+	*ret_changed = changed.nodes;
+	*ret_n = changed.n;
 	pthread_mutex_lock(&v->lock);
 	v->commit_failed = worst < 0;
 	pthread_mutex_unlock(&v->lock);

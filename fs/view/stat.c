@@ -12,7 +12,7 @@ static struct timespec from_nanoseconds(int64_t ns)
 
 static void stat_tensor(const struct node *n, struct model *m, struct stat *st)
 {
-	const struct tensor *t = model_tensor(m, n->object);
+	struct tensor *t = model_tensor(m, n->object);
 
 	if (content_mtime(m, t, &st->st_mtim))
 		return;

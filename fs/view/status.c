@@ -2,8 +2,9 @@
 
 #include <unistd.h>
 
-#include "codec/content/content.h"
 #include "codec/base/json_write.h"
+#include "codec/work/edits.h"
+#include "codec/work/ledger.h"
 
 /* {"path": ..., "KEY": ...}, as an element of an array. */
 static void add_pair(struct json_write *w, struct span path, const char *key, struct span value)
@@ -14,19 +15,16 @@ static void add_pair(struct json_write *w, struct span path, const char *key, st
 	json_write_close(w);
 }
 
-/* The node of the branch's next edited tensor; *i is 0 at first. NODE_NONE behind the last one. */
-static node_id next_pending(const struct branch *b, size_t *i)
+/* The node of what was edited next in the branch; *at is {0} at first. NODE_NONE behind the last.
+ */
+static node_id next_pending(const struct branch *b, struct object *at)
 {
-	struct model *m = b->model;
-	const struct tensor *t;
+	node_id node = NODE_NONE;
+	struct change c;
 
-	while (edits_unsaved(m) && (t = model_next(m, i))) {
-		node_id node = branch_main_node(b, THING_TENSOR, t->id);
-
-		if (node && content_edited(m, t))
-			return node;
-	}
-	return NODE_NONE;
+	while (!node && edits_unsaved(b->model) && ledger_next(b->model, at, &c))
+		node = branch_object_node(b, c.object);
+	return node;
 }
 
 static bool any_pending(const struct view *v)
@@ -34,7 +32,7 @@ static bool any_pending(const struct view *v)
 	struct branch *b;
 
 	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		size_t first = 0;
+		struct object first = {0};
 
 		if (next_pending(b, &first))
 			return true;
@@ -48,14 +46,17 @@ static void add_pending(const struct view *v, struct json_write *w)
 	node_id node;
 
 	json_write_array(w, "pending");
-	for (size_t i = 0; (b = view_next_branch(v, &i));)
-		for (size_t k = 0; (node = next_pending(b, &k));) {
+	for (size_t i = 0; (b = view_next_branch(v, &i));) {
+		struct object at = {0};
+
+		while ((node = next_pending(b, &at))) {
 			cleanup_buf struct buf path = {0};
 
 			view_path(v, node, &path);
 			w->failed |= path.failed;
 			add_pair(w, buf_span(&path), "change", span_str("edited"));
 		}
+	}
 	json_write_close(w);
 }
 

@@ -3,6 +3,8 @@
 #include <time.h>
 
 #include "codec/content/content.h"
+#include "codec/work/ledger.h"
+#include "codec/work/scratch.h"
 #include "fs/view/log.h"
 #include "fs/view/pieces.h"
 #include "fs/view/root.h"
@@ -159,29 +161,35 @@ void view_note_dropped(struct view *v, node_id id, const char *why)
 
 void view_note_lost_drafts(struct view *v, const struct branch *b)
 {
-	const struct tensor *t;
+	struct object o;
 
-	for (size_t i = 0; (t = model_next(b->model, &i));) {
-		if (!t->draft_lost)
-			continue;
-		view_note_dropped(v, branch_main_node(b, THING_TENSOR, t->id),
+	for (size_t i = 0; ledger_next_lost(b->model, &i, &o);) {
+		view_note_dropped(v, branch_object_node(b, o),
 				  "the daemon died before it was complete");
 		v->lost_drafts = true;
+	}
+}
+
+static void drop_drafts(struct view *v, const struct branch *b)
+{
+	cleanup_free struct object *drafts = NULL;
+	struct model *m = b->model;
+	size_t n;
+
+	if (!m->edits || scratch_objects(m, &drafts, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct error why = {""};
+
+		if (content_give_up(m, model_tensor(m, drafts[i].id), &why))
+			view_note_dropped(v, branch_object_node(b, drafts[i]), why.text);
 	}
 }
 
 void view_drop_drafts(struct view *v)
 {
 	struct branch *b;
-	struct tensor *t;
 
-	for (size_t i = 0; (b = view_next_branch(v, &i));) {
-		for (size_t k = 0; (t = model_next(b->model, &k));) {
-			struct error why = {""};
-
-			if (content_give_up(b->model, t, &why))
-				view_note_dropped(v, branch_main_node(b, THING_TENSOR, t->id),
-						  why.text);
-		}
-	}
+	for (size_t i = 0; (b = view_next_branch(v, &i));)
+		drop_drafts(v, b);
 }

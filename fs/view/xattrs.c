@@ -1,6 +1,6 @@
 #include "fs/view/xattrs.h"
 
-#include "codec/content/content.h"
+#include "codec/work/ledger.h"
 #include "fs/view/change.h"
 
 enum which { DTYPE, SHAPE, NAME, VARIABLE, SHARD, OFFSET, CRC32C, ALL };
@@ -32,7 +32,7 @@ static int add_extent(struct model *m, const struct tensor *t, enum which which,
 		buf_printf(out, "%u", e.shard);
 	else if (which == OFFSET)
 		buf_printf(out, "%llu", (unsigned long long)e.offset);
-	else if (!t->storage.has_checksum || content_edited(m, t))
+	else if (!t->storage.has_checksum || ledger_find(m, object_tensor(t->id), NULL))
 		return -ENODATA;
 	else
 		buf_printf(out, "%08x", e.crc);

@@ -4,7 +4,7 @@
 #include "codec/container/pbwire.h"
 #include "journal.pb-c.h"
 
-const char records_magic[] = "WFSJNL01";
+const char records_magic[] = "WFSJNL02";
 
 void record_frame(struct buf *journal, struct span payload)
 {
@@ -44,7 +44,6 @@ void record_begin(struct buf *journal, const char *name, struct span index, cons
 
 	file.name = pb_data(span_str(name));
 	file.content = &content;
-	body.version = 1;
 	body.boot_id = pb_data(span_str(boot));
 	body.n_files = 1;
 	body.files = files;
@@ -59,26 +58,34 @@ void record_boot(struct buf *journal, const char *boot)
 	add(journal, WEIGHTFS__RECORD__KIND_BOOT, &body);
 }
 
-void record_region(struct buf *journal, uint32_t id, const char *key, enum record_purpose purpose,
-		   uint64_t offset, uint64_t size)
+void record_object(struct buf *journal, uint32_t id, const char *key)
+{
+	Weightfs__Object body = WEIGHTFS__OBJECT__INIT;
+
+	body.id = id;
+	body.key = pb_data(span_str(key));
+	add(journal, WEIGHTFS__RECORD__KIND_OBJECT, &body);
+}
+
+void record_region(struct buf *journal, uint32_t id, uint32_t object, bool draft, uint64_t offset,
+		   uint64_t size)
 {
 	Weightfs__Region body = WEIGHTFS__REGION__INIT;
 
 	body.id = id;
-	body.key = pb_data(span_str(key));
+	body.object = object;
 	body.offset = offset;
 	body.size = size;
-	body.draft = purpose != RECORD_OVERLAY;
-	body.replaces = purpose == RECORD_REPLACEMENT;
+	body.draft = draft;
 	add(journal, WEIGHTFS__RECORD__KIND_REGION, &body);
 }
 
-void record_draft(struct buf *journal, uint32_t id, const char *key)
+void record_draft(struct buf *journal, uint32_t id, uint32_t object)
 {
 	Weightfs__Draft body = WEIGHTFS__DRAFT__INIT;
 
 	body.id = id;
-	body.key = pb_data(span_str(key));
+	body.object = object;
 	add(journal, WEIGHTFS__RECORD__KIND_DRAFT, &body);
 }
 

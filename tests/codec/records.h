@@ -19,13 +19,13 @@ void record_begin(struct buf *journal, const char *name, struct span index, cons
 /* What follows was written in that boot. */
 void record_boot(struct buf *journal, const char *boot);
 
-enum record_purpose { RECORD_OVERLAY, RECORD_DRAFT, RECORD_REPLACEMENT };
-
-/* A region of data.0 for the tensor of that key. Numbers of regions and drafts count up from 1. */
-void record_region(struct buf *journal, uint32_t id, const char *key, enum record_purpose purpose,
-		   uint64_t offset, uint64_t size);
+/* The tensor of that key is called by that number from now on. Numbers count up from 1. */
+void record_object(struct buf *journal, uint32_t id, const char *key);
+/* A region of data.0 for an object. Numbers of regions and drafts count up from 1. */
+void record_region(struct buf *journal, uint32_t id, uint32_t object, bool draft, uint64_t offset,
+		   uint64_t size);
 /* A draft that lies in no region: of a text. */
-void record_draft(struct buf *journal, uint32_t id, const char *key);
+void record_draft(struct buf *journal, uint32_t id, uint32_t object);
 void record_blocks(struct buf *journal, uint32_t id, uint64_t first, uint64_t count);
 /* holes: what blocks did not name shows the base. */
 void record_accept(struct buf *journal, uint32_t id, bool holes);

@@ -63,21 +63,34 @@ static uint64_t inode_of(const char *name)
 	return st.st_ino;
 }
 
-static void write_region(const struct record *r, struct buf *journal)
+/* The number of an object, which is told of where it comes up first. */
+static uint32_t object_of(struct script *s, const char *key)
 {
-	enum record_purpose purpose = record_is(r, "draft")	? RECORD_DRAFT
-				      : record_is(r, "replace") ? RECORD_REPLACEMENT
-								: RECORD_OVERLAY;
+	uint32_t i = 0;
 
-	record_region(journal, r->id, r->what, purpose, r->offset, r->size);
+	if (strcmp(key, "?") == 0)
+		return 99;
+	while (i < s->n_objects && strcmp(s->objects[i], key) != 0)
+		i++;
+	if (i == s->n_objects) {
+		assert_true(i < ARRAY_SIZE(s->objects));
+		strcpy(s->objects[s->n_objects++], key);
+		record_object(&s->journal, i + 1, key);
+	}
+	return i + 1;
 }
 
-static void write_record(const struct record *r, struct buf *journal)
+static void write_record(struct script *s, const struct record *r)
 {
+	struct buf *journal = &s->journal;
+
 	if (record_has_region(r))
-		write_region(r, journal);
+		record_region(journal, r->id, object_of(s, r->what),
+			      record_is(r, "draft") || record_is(r, "replace"), r->offset, r->size);
 	else if (record_is(r, "text"))
-		record_draft(journal, r->id, r->what);
+		record_draft(journal, r->id, object_of(s, r->what));
+	else if (record_is(r, "object"))
+		record_object(journal, r->id, r->what);
 	else if (record_is(r, "blocks"))
 		record_blocks(journal, r->id, strtoull(r->what, NULL, 10), r->count);
 	else if (record_is(r, "accept") || record_is(r, "holes"))
@@ -123,7 +136,7 @@ void script_read(struct script *s, const char *text, bool this_boot, struct span
 
 		assert_true(s->n <= RECORDS);
 		read_record(text, r, &end);
-		write_record(r, &s->journal);
+		write_record(s, r);
 		r->end = s->journal.n;
 	}
 }

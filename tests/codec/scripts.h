@@ -23,11 +23,12 @@ extern const char made_name[]; /* a data file that a commit has made beside the 
 enum { RECORDS = 16 };
 
 /*
- * One record: "overlay ID KEY", "draft ID KEY", "replace ID KEY SIZE", "text ID KEY", "blocks ID
- * FIRST COUNT", "accept ID", "holes ID" (accepts too, and what was not named shows the base), "drop
- * ID", "synced", "boot", "stage" (of made_name), "intent" (m.index gives way to index_staged),
- * "abort", "swept". A region is as large as its tensor and lies behind those before it; "short ID
- * KEY" is an overlay that lacks a byte.
+ * One record, with that of its object before it where that comes up first: "overlay ID KEY", "draft
+ * ID KEY", "replace ID KEY SIZE", "text ID KEY", "blocks ID FIRST COUNT", "accept ID", "holes ID"
+ * (accepts too, and what was not named shows the base), "drop ID", "synced", "boot", "stage" (of
+ * made_name), "intent" (m.index gives way to index_staged), "abort", "swept". KEY is "?" for an
+ * object of which nothing was said. "object ID KEY" says something of one. A region is as large as
+ * its tensor and lies behind those before it; "short ID KEY" is an overlay that lacks a byte.
  */
 struct record {
 	char word[10], what[24];
@@ -42,6 +43,8 @@ struct script {
 	bool this_boot;
 	struct record records[RECORDS];
 	size_t n;
+	char objects[TENSORS + 1][24]; /* keys, by their numbers in the journal minus 1 */
+	uint32_t n_objects;
 	struct buf journal;
 	size_t begun; /* end of its first frame, which says what the edits are for */
 };

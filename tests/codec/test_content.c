@@ -19,6 +19,7 @@
 #include "codec/save/settle.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/work/ledger.h"
 #include "codec/open.h"
 
 enum { STEPS = 12000, STEPS_A_ROUND = 500, SIZE_MAX_HERE = 300000, WRITERS = 3, READERS = 2 };
@@ -80,7 +81,7 @@ static size_t size_of(const char *key)
 
 static bool is_edited(const char *key)
 {
-	return content_edited(model, model_find(model, span_str(key)));
+	return ledger_find(model, object_tensor(model_find(model, span_str(key))->id), NULL);
 }
 
 static int copy_bytes(struct handle h, size_t at, size_t n, uint8_t *to)
@@ -127,15 +128,18 @@ static bool give_up_draft(const char *key)
 	return content_give_up(model, model_find(model, span_str(key)), NULL);
 }
 
+static void note_dropped(void *context, struct object o)
+{
+	(void)context;
+	assert_int_equal(o.type, OBJECT_TENSOR);
+}
+
 /* Drops all edits and drafts. */
 static void discard_edits(void)
 {
-	struct tensor *t;
-
 	assert_int_equal(edits_remove(model, NULL), 0);
-	for (size_t i = 0; (t = model_next(model, &i));)
-		content_revert(model, t);
-	settle_tidy(model);
+	settle_dropped(model, note_dropped, NULL);
+	assert_int_equal(ledger_count(model), 0);
 }
 
 static void commit_edits(bool compact, size_t expected)

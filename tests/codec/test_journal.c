@@ -29,14 +29,13 @@ static int teardown(void **state)
 static int append(struct journal *j, uint32_t id, struct error *err)
 {
 	static const char key[] = "0123456789012345678901234567890123456789";
-	Weightfs__Region body = WEIGHTFS__REGION__INIT;
+	Weightfs__Object body = WEIGHTFS__OBJECT__INIT;
 	Weightfs__Record record = WEIGHTFS__RECORD__INIT;
 
 	body.id = id;
 	body.key = pb_data(span_of(key, id < 40 ? 40 - id : 0));
-	body.offset = (uint64_t)id * 4096;
-	record.kind_case = WEIGHTFS__RECORD__KIND_REGION;
-	record.region = &body;
+	record.kind_case = WEIGHTFS__RECORD__KIND_OBJECT;
+	record.object = &body;
 	return journal_append(j, &record, err);
 }
 
@@ -49,9 +48,8 @@ static void assert_records(struct span frames, uint32_t n)
 
 	for (uint32_t id = 1; id <= n; id++) {
 		assert_int_equal(journal_next(&frames, &arena, &record, &err), 1);
-		assert_int_equal(record->kind_case, WEIGHTFS__RECORD__KIND_REGION);
-		assert_int_equal(record->region->id, id);
-		assert_int_equal(record->region->offset, (uint64_t)id * 4096);
+		assert_int_equal(record->kind_case, WEIGHTFS__RECORD__KIND_OBJECT);
+		assert_int_equal(record->object->id, id);
 	}
 	assert_int_equal(journal_next(&frames, &arena, &record, &err), 0);
 	assert_int_equal(frames.n, 0);
@@ -113,7 +111,7 @@ TEST(bytes_of_a_frame)
 	journal_close(&j);
 
 	folder_read(&folder, "journal", &content);
-	buf_add_str(&expected, "WFSJNL01");
+	buf_add_str(&expected, "WFSJNL02");
 	buf_add_le64(&expected, 2);
 	buf_add_le32(&expected, crc32c_masked(span_of("\2\0\0\0\0\0\0\0", 8)));
 	add_hex(&expected, "3a00");
@@ -142,7 +140,7 @@ TEST(none_there)
 
 	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -ENOENT);
 	assert_int_equal(symlinkat("elsewhere", folder.fd, "journal"), 0);
-	folder_write(&folder, "elsewhere", span_str("WFSJNL01"));
+	folder_write(&folder, "elsewhere", span_str("WFSJNL02"));
 	assert_int_equal(journal_open(folder.fd, &j, &frames, &err), -EBADMSG);
 	assert_int_equal(unlinkat(folder.fd, "journal", 0), 0);
 	assert_int_equal(mkdirat(folder.fd, "journal", 0700), 0);
@@ -246,7 +244,7 @@ TEST(every_bit_flipped)
 		assert_int_equal(journal_open(folder.fd, &j, &frames, &err), 0);
 		left = buf_span(&frames);
 		while (journal_next(&left, &arena, &record, &err) > 0)
-			assert_int_equal(record->region->id, ++id);
+			assert_int_equal(record->object->id, ++id);
 		assert_true(id < 3);
 		arena_release(&arena);
 		journal_close(&j);
@@ -317,7 +315,7 @@ static void assert_no_journal(struct span content, int code, const char *words)
 
 TEST(no_journal_of_ours)
 {
-	static const char magic[] = "WFSJNL01";
+	static const char magic[] = "WFSJNL02";
 
 	for (size_t n = 0; n < 8; n++)
 		assert_no_journal(span_of(magic, n), -ENOENT, "never begun");
@@ -325,7 +323,9 @@ TEST(no_journal_of_ours)
 	assert_no_journal(span_of("\0\0\0\0", 4), -EBADMSG, "no journal of weightfs");
 	assert_no_journal(span_str("xFSJNL01"), -EBADMSG, "no journal of weightfs");
 	assert_no_journal(span_str("WFSJNl01"), -EBADMSG, "no journal of weightfs");
-	assert_no_journal(span_str("WFSJNL02"), -ENOTSUP, "another version");
+	assert_no_journal(span_str("WFSJNL01"), -ENOTSUP,
+			  "save or discard the edits with that one");
+	assert_no_journal(span_str("WFSJNL03"), -ENOTSUP, "another version");
 	assert_no_journal(span_str("WFSJNL99 and what follows"), -ENOTSUP, "another version");
 }
 
@@ -390,7 +390,7 @@ TEST(lengths_that_lie)
 		cleanup_buf struct buf content = {0};
 		struct journal j;
 
-		buf_add_str(&content, "WFSJNL01");
+		buf_add_str(&content, "WFSJNL02");
 		buf_add_le64(&content, lengths[i]);
 		buf_add_le32(&content, crc32c_masked(span_skip(buf_span(&content), 8)));
 		add_hex(&content, "3a00");

@@ -6,6 +6,7 @@
 #include "scripts.h"
 
 #include "codec/content/content.h"
+#include "codec/work/ledger.h"
 
 enum { SLOTS = 8, BLOCK = 4096 };
 
@@ -18,13 +19,18 @@ static struct tensor *find(size_t tensor)
 
 static bool is_edited(size_t tensor)
 {
-	return content_edited(model, find(tensor));
+	return ledger_find(model, object_tensor(find(tensor)->id), NULL);
 }
 
 /* Notes that an earlier mount died with a draft of it. */
 static bool draft_was_lost(size_t tensor)
 {
-	return find(tensor)->draft_lost;
+	struct object o;
+
+	for (size_t i = 0; ledger_next_lost(model, &i, &o);)
+		if (o.type == OBJECT_TENSOR && o.id == find(tensor)->id)
+			return true;
+	return false;
 }
 
 static void copy_seen(size_t tensor, size_t n, uint8_t *to)

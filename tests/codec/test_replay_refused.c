@@ -137,14 +137,14 @@ TEST(a_commit_whose_index_is_another)
 /* ---- another version ---- */
 
 /* Who wrote it knows more than we do: not even a discard touches it. */
-static void check_version(struct span journal)
+static void check_version(struct span journal, const char *words)
 {
 	struct recovery found;
 	struct error err = {""};
 
 	leave(journal);
-	check_refused_by_all(journal, -ENOTSUP, "another version", "-o ro");
-	assert_refused(discard(&found, &err), -ENOTSUP, &err, "another version");
+	check_refused_by_all(journal, -ENOTSUP, words, "-o ro");
+	assert_refused(discard(&found, &err), -ENOTSUP, &err, words);
 	assert_untouched(journal);
 	clear();
 }
@@ -171,7 +171,7 @@ TEST(a_record_of_an_unknown_kind_anywhere)
 			cleanup_buf struct buf journal = {0};
 
 			insert_unknown(&s, k, &journal);
-			check_version(buf_span(&journal));
+			check_version(buf_span(&journal), "another version");
 		}
 		script_release(&s);
 	}
@@ -183,10 +183,12 @@ TEST(a_journal_of_another_version)
 	size_t last = strlen(records_magic) - 1;
 
 	script_read(&s, "overlay 1 a; blocks 1 0 1", true, buf_span(&index_now));
-	s.journal.p[last] = '0';
-	check_version(buf_span(&s.journal));
+	s.journal.p[last] = '3';
+	check_version(buf_span(&s.journal), "another version");
 	s.journal.p[last - 1] = '9';
-	check_version(buf_span(&s.journal));
+	check_version(buf_span(&s.journal), "another version");
+	memcpy(s.journal.p, "WFSJNL01", 8);
+	check_version(buf_span(&s.journal), "save or discard the edits with that one");
 	script_release(&s);
 }
 
@@ -205,11 +207,15 @@ TEST(records_that_make_no_sense)
 	static const struct {
 		const char *text, *words;
 	} damaged[] = {
-		{"overlay 1 nothing", "no tensor of this model"},
+		{"overlay 1 nothing", "does not have"},
+		{"overlay 1 ?", "no tensor of this model"},
+		{"text 1 ?", "nothing in this model"},
+		{"object 2 a", "objects out of order"},
+		{"overlay 1 a; object 1 grid", "objects out of order"},
 		{"short 1 a", "no tensor of this model"},
 		{"overlay 1 words", "no tensor of this model"},
 		{"replace 1 a 17", "no tensor of this model"},
-		{"text 1 nothing", "no tensor of this model"},
+		{"text 1 nothing", "does not have"},
 		{"overlay 2 a", "out of order"},
 		{"overlay 1 a; overlay 1 grid", "out of order"},
 		{"overlay 1 a; overlay 3 grid", "out of order"},

@@ -5,6 +5,7 @@
 #include "codec/open.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/work/ledger.h"
 #include "codec/work/region.h"
 
 /* 40 blocks of float32, in one piece and in slices; and dtypes whose text does not show all. */
@@ -72,7 +73,7 @@ static void check_bytes(size_t i)
 
 static unsigned count_blocks(size_t i)
 {
-	struct region *overlay = content_overlay(model, find(i));
+	struct region *overlay = ledger_region(model, find(i)->id);
 	unsigned n = 0;
 
 	for (uint64_t b = 0; overlay && b < region_blocks(overlay); b++)
@@ -133,7 +134,7 @@ TEST(all_or_nothing)
 		assert_non_null(strstr(err.text, "line "));
 		memcpy(expected, base[WHOLE], sizeof(expected));
 		check_bytes(WHOLE);
-		assert_false(content_edited(model, find(WHOLE)));
+		assert_false(ledger_find(model, object_tensor(find(WHOLE)->id), NULL));
 	}
 	model = model_close(model);
 	model = open_to_edit(folder.path, "m", EDITS_LOCK);
@@ -167,7 +168,7 @@ TEST(the_same_text)
 	for (size_t i = 0; i < TENSORS; i++) {
 		memcpy(expected, base[i], made_size(&tensors[i]));
 		write_text(i, CONTENT_SAME);
-		assert_null(content_overlay(model, find(i)));
+		assert_null(ledger_region(model, find(i)->id));
 	}
 }
 

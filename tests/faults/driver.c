@@ -26,6 +26,7 @@
 #include "codec/content/content.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/work/scratch.h"
 #include "codec/base/file.h"
 #include "codec/base/mem.h"
 #include "codec/content/string_text.h"
@@ -297,7 +298,7 @@ static int do_text(const struct op *op, struct tensor *t, struct scratch **open,
 
 	note("begin %u text %s %" PRIu64 " %u\n", d.serial, op->role, op->size, d.serial);
 	if (!s)
-		r = scratch_new(d.m, t, &s, err);
+		r = scratch_new_file(d.m, object_tensor(t->id), &s, err);
 	if (r < 0)
 		return r;
 	r = accept_text(t, s, op->size, err);
@@ -312,7 +313,7 @@ static int do_to_string(const struct op *op, struct tensor *t, struct scratch **
 		return do_text(op, t, open, err);
 	note("begin %u open\n", d.serial);
 	if (op->what == BEGIN)
-		return scratch_new(d.m, t, open, err);
+		return scratch_new_file(d.m, object_tensor(t->id), open, err);
 	scratch_free(d.m, steal_pointer(*open));
 	return 0;
 }
@@ -358,16 +359,21 @@ static int do_sync(struct error *err)
 	return edits_sync(d.m, err);
 }
 
+static void ignore(void *context, struct object o)
+{
+	(void)context;
+	(void)o;
+}
+
 /* As discard_all() of fs/view/saving.c. */
 static int do_discard(struct error *err)
 {
-	struct tensor *t;
 	int r;
 
 	note("begin %u discard\n", d.serial);
 	r = edits_remove(d.m, err);
-	for (size_t i = 0; r == 0 && (t = model_next(d.m, &i));)
-		content_revert(d.m, t);
+	if (r == 0)
+		settle_dropped(d.m, ignore, NULL);
 	return r;
 }
 
