@@ -21,16 +21,25 @@ int file_copy_bytes(int from, int to, uint64_t size, uint64_t *ret_copied);
  */
 int file_copy(int fromfd, const char *from, int tofd, const char *to);
 
-/* What folder_copy() makes. */
+/* What folder_copy() makes of a file or folder. */
+enum folder_how {
+	FOLDER_LEAVE_OUT,
+	FOLDER_COPY,
+	FOLDER_LINK,   /* a second name of a file, if that is possible; else a copy */
+	FOLDER_FOLLOW, /* a copy of a folder, also where a link leads to it */
+};
+
 struct folder_copy {
-	/* 1: link the file if that is possible; 0: copy it; below 0: leave it out. */
-	int (*how)(void *context, const char *name, int depth);
+	/* depth: of the folder that has the name in it; 0: `from` itself. */
+	enum folder_how (*how)(void *context, const char *name, int depth);
 	void *context;
 };
 
 /*
- * Makes the folder `to`, which must not exist, of all that is in the folder `from`. Synced.
- * -ELOOP: nested too deeply. What was made stays on failure.
+ * Makes the folder `to`, which must not exist, of all that is in the folder `from`. Synced. In
+ * place of a link there is the file that it leads to. One that leads to a folder that is not to be
+ * followed, to one that it lies in, or nowhere stays a link, to that same place. -ELOOP: nested too
+ * deeply. What was made stays on failure.
  */
 int folder_copy(int fromfd, const char *from, int tofd, const char *to,
 		const struct folder_copy *what);

@@ -37,7 +37,8 @@ int outbox_make_file(const struct model *m, const struct outbox_file *f, int fol
 {
 	int rootfd = m->place.rootfd;
 
-	if (f->how == OUTBOX_LINK && linkat(rootfd, f->from, folderfd, name, 0) == 0)
+	if (f->how == OUTBOX_LINK &&
+	    linkat(rootfd, f->from, folderfd, name, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	return file_copy(rootfd, f->from, folderfd, name);
 }
@@ -48,12 +49,12 @@ struct selection {
 	const struct outbox *o;
 };
 
-static int select_entry(void *context, const char *name, int depth)
+static enum folder_how select_entry(void *context, const char *name, int depth)
 {
 	const struct selection *s = context;
 
 	if (depth == 0 && strcmp(name, s->m->work) == 0)
-		return -1;
+		return FOLDER_LEAVE_OUT;
 	return s->o->how(name, depth);
 }
 

@@ -9,6 +9,7 @@
 #ifndef CODEC_SAVE_OUTBOX_H
 #define CODEC_SAVE_OUTBOX_H
 
+#include "codec/base/folder.h"
 #include "codec/model/model.h"
 
 enum outbox_how {
@@ -29,7 +30,7 @@ struct outbox {
 	 * Of a folder: what becomes of a file or folder of the model that was not added by itself;
 	 * as struct folder_copy's (codec/base/folder.h). Our work folder never goes along.
 	 */
-	int (*how)(const char *name, int depth);
+	enum folder_how (*how)(const char *name, int depth);
 };
 
 /* -ENOMEM. */

@@ -26,6 +26,8 @@
 
 #define GRAPH_TEXT "saved_model.pbtxt"
 #define CHUNKED	   "saved_model.cpb"
+#define ASSETS	   "assets"
+#define EXTRA	   "assets.extra"
 
 /* What is kept of saved_model.pb: hundreds of signatures are many already. */
 enum { METAGRAPHS_MAX = 1000, TAGS_MAX = 1000, SIGNATURES_MAX = 10000, KEPT_MAX = 64 << 20 };
@@ -443,8 +445,8 @@ static int load(struct model *m, struct error *err)
 	m->work = strdup(".weightfs");
 	if (!m->work)
 		return -ENOMEM;
-	m->has_assets = has_folder(m, "assets");
-	m->has_extra = has_folder(m, "assets.extra");
+	m->has_assets = has_folder(m, ASSETS);
+	m->has_extra = has_folder(m, EXTRA);
 	if (place_has(&m->place, CHUNKED))
 		model_note(m, "there is a " CHUNKED " too, which some versions of TensorFlow "
 			      "load instead of " GRAPH "; it is neither shown nor edited");
@@ -478,10 +480,23 @@ static int save(struct model *m, struct stage *stage, struct error *err)
 	return r < 0 ? r : stage_remove(stage, FINGERPRINT);
 }
 
-/* All goes along but what is written anew, and what would be wrong. */
-static int send_how(const char *name, int depth)
+/* A link in the place of one of these is followed by TensorFlow, too. */
+static enum folder_how how_of_folder(const char *name, int depth)
 {
-	return depth == 0 && (strcmp(name, FOLDER) == 0 || strcmp(name, FINGERPRINT) == 0) ? -1 : 0;
+	static const char *const folders[] = {FOLDER, ASSETS, EXTRA};
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (depth == 0 && strcmp(name, folders[i]) == 0)
+			return FOLDER_FOLLOW;
+	return FOLDER_COPY;
+}
+
+/* All goes along but what is written anew, and what would be wrong. */
+static enum folder_how send_how(const char *name, int depth)
+{
+	if (depth == 0 && (strcmp(name, FOLDER) == 0 || strcmp(name, FINGERPRINT) == 0))
+		return FOLDER_LEAVE_OUT;
+	return how_of_folder(name, depth);
 }
 
 static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *out,
@@ -492,13 +507,14 @@ static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *o
 }
 
 /* TensorFlow writes a new data file and renames it; all else it may write over in place. */
-static int keep_how(const char *name, int depth)
+static enum folder_how keep_how(const char *name, int depth)
 {
 	uint32_t shard, shards;
 	size_t n;
 
-	(void)depth;
-	return bundle_parse_shard_name(name, &n, &shard, &shards);
+	if (bundle_parse_shard_name(name, &n, &shard, &shards))
+		return FOLDER_LINK;
+	return how_of_folder(name, depth);
 }
 
 static int keep_all(const struct model *m, struct outbox *out)

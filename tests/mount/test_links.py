@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from mounting import Mount, assert_sound, fails, snapshot
+from mounting import Mount, assert_sound, cat, edit, fails, snapshot
 
 SAID = 'is a link that leads out of the model'
 WORDS = 'assets/words.txt'
@@ -84,3 +84,58 @@ def test_a_linked_asset_is_shown_to_whom_it_may_be_shown(copy_of):
     with Mount(model) as m:
         assert (m.path / WORDS).stat().st_mode & 0o777 == 0o440
         assert (m.path / 'assets.extra/labels.txt').stat().st_mode & 0o777 == 0o444
+
+
+def all_of(folder):
+    """What is read of all files, whatever leads to them."""
+    return {os.path.relpath(os.path.join(parent, name), folder):
+            open(os.path.join(parent, name), 'rb').read()
+            for parent, _, names in os.walk(folder, followlinks=True) for name in names}
+
+
+@pytest.fixture(params=['hub', 'assets', 'assets.extra', 'variables'])
+def linked(request, copy_of):
+    """A model with links: all its files, or a folder."""
+    if request.param == 'hub':
+        return request.getfixturevalue('hub')
+    model = copy_of('vocab')
+    move_out(model, request.param)
+    return model
+
+
+@pytest.mark.parametrize('option', ['backup', 'output'])
+def test_a_backup_and_an_output_hold_what_links_lead_to(linked, option):
+    other = linked.with_name('0123.bak' if linked.name == '0123' else 'vocab.bak')
+    before = all_of(linked)
+    with Mount(linked, 'backup' if option == 'backup' else f'output={other}') as m:
+        old, new = m.file('scale').read_bytes(), edit(m.file('scale'))
+    found = all_of(other)
+    assert not any(path.is_symlink() for path in other.rglob('*'))
+    assert cat(other, 'scale') == (old if option == 'backup' else new)
+    assert {name: found[name] for name in found if not name.startswith('variables/')} == \
+        {name: before[name] for name in before if not name.startswith('variables/')
+         and (option == 'backup' or name != 'fingerprint.pb')}
+    assert_sound(other)
+    assert cat(linked, 'scale') == (new if option == 'backup' else old)
+
+
+def test_links_to_nowhere_and_to_other_folders_stay_links_in_a_backup(copy_of):
+    model = copy_of('vocab')
+    elsewhere = move_out(model, 'assets')
+    (elsewhere / 'folder').mkdir()
+    beside = f'{model.parent}/other'
+    os.mkdir(beside)
+    links = {  # where they are, and what they say: in the model, in the backup
+        'assets/in': ('folder', 'folder'), 'assets/out': ('../other', beside),
+        'assets/round': ('.', '.'), 'assets.extra/nowhere': ('../nothing', '../nothing'),
+        'assets.extra/up': ('..', '..'), 'assets.extra/out': ('../../other', beside),
+        'assets.extra/absolute': (beside, beside), 'other': ('../other', beside),
+        'self': ('.', '.')}
+    for name, (target, _) in links.items():
+        (model / name).symlink_to(target)
+    with Mount(model, 'backup') as m:
+        edit(m.file('scale'))
+    backup = model.with_name('vocab.bak')
+    assert {os.fspath(path.relative_to(backup)): os.readlink(path)
+            for path in backup.rglob('*') if path.is_symlink()} == \
+        {name: kept for name, (_, kept) in links.items()}
