@@ -8,7 +8,10 @@
 
 struct model;
 
-/* What a document says; how it is shown is the affair of floor 3. */
+/*
+ * What a document says; how it is shown is the affair of floor 3. The numbers stand in journals
+ * (codec/model/object.h): a new type comes at the end.
+ */
 enum document_type {
 	DOCUMENT_SIGNATURE,    /* text: a SignatureDef, as its bytes stand in saved_model.pb */
 	DOCUMENT_CONFIG,       /* text: JSON, as model_from_json() takes it */

@@ -62,10 +62,9 @@ struct tensor {
 	struct content *content; /* NULL until it is opened or edited (codec/content/content.h) */
 	tensor_id id;
 	uint32_t dtype;
-	uint32_t node;	 /* of the object graph, which holds the variable; where it has one */
-	bool used;	 /* a function of a SavedModel works with this variable */
-	bool draft_lost; /* an earlier mount died with an unfinished draft of it */
-	bool verified;	 /* its checksum was right; under the model's contents lock */
+	uint32_t node; /* of the object graph, which holds the variable; where it has one */
+	bool used;     /* a function of a SavedModel works with this variable */
+	bool verified; /* its checksum was right; under the model's contents lock */
 };
 
 /*

@@ -220,7 +220,7 @@ TEST(a_large_one)
 	static const int64_t dims[] = {1000000, 1000000, 500000};
 	struct shape shape = {3, dims};
 	struct text_layout l;
-	char tail[6];
+	char tail[20];
 	struct error err;
 	const uint8_t one = 7;
 	struct memory m = {.size = 0, .p = &one};
