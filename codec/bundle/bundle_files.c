@@ -1,6 +1,7 @@
 #include "codec/bundle/bundle_files.h"
 
 #include "codec/bundle/bundle.h"
+#include "codec/bundle/own.h"
 #include "codec/model/format.h"
 
 bool bundle_owns(const char *prefix, const char *name)
@@ -51,7 +52,7 @@ int bundle_keep(const struct model *m, struct outbox *out)
 	for (uint32_t i = 0; i < m->n_shards && r == 0; i++)
 		if (m->shards[i].id.ino)
 			r = add_shard(out, "", i, m->n_shards, OUTBOX_LINK, m->shards[i].name);
-	bundle_index_name(m->prefix, &index);
+	bundle_index_name(own_prefix(m), &index);
 	if (r == 0)
 		r = index.failed ? -ENOMEM : add_index(out, "", OUTBOX_COPY, (const char *)index.p);
 	return r;

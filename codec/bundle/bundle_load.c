@@ -302,13 +302,12 @@ int bundle_load(struct model *m, const char *prefix, struct error *err)
 {
 	cleanup_file struct file file = {0};
 	cleanup_buf struct buf name = {0};
-	struct loader l = {.m = m, .own = own_new(), .err = err};
+	struct loader l = {.m = m, .own = own_new(prefix), .err = err};
 	int r;
 
 	bundle_index_name(prefix, &name);
 	m->own = l.own;
-	m->prefix = strdup(prefix);
-	if (name.failed || !m->prefix || !l.own)
+	if (name.failed || !l.own)
 		return -ENOMEM;
 	r = file_read(m->place.rootfd, (const char *)name.p, index_max, &file, err);
 	if (r == 0)

@@ -101,12 +101,12 @@ static int probe(const struct place *place)
 
 static int load(struct model *m, struct error *err)
 {
-	cleanup_free char *prefix = find_prefix(&m->place);
 	int r;
 
-	if (!prefix || asprintf(&m->work, "%s.weightfs", prefix[0] ? prefix : BUNDLE_INDEX) < 0)
+	m->stem = find_prefix(&m->place);
+	if (!m->stem || asprintf(&m->work, "%s.weightfs", m->stem[0] ? m->stem : BUNDLE_INDEX) < 0)
 		return -ENOMEM;
-	r = bundle_load(m, prefix, err);
+	r = bundle_load(m, m->stem, err);
 	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";
 	if (r == 0)
 		bundle_remark_nameless(m);

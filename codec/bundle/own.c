@@ -2,9 +2,22 @@
 
 #include "codec/bundle/bundle.h"
 
-struct bundle_own *own_new(void)
+struct bundle_own *own_new(const char *prefix)
 {
-	return calloc(1, sizeof(struct bundle_own));
+	struct bundle_own *own = calloc(1, sizeof(*own));
+
+	if (!own)
+		return NULL;
+	own->prefix = strdup(prefix);
+	if (own->prefix)
+		return own;
+	free(own);
+	return NULL;
+}
+
+const char *own_prefix(const struct model *m)
+{
+	return ((const struct bundle_own *)m->own)->prefix;
 }
 
 void own_release(void *p)
@@ -13,6 +26,7 @@ void own_release(void *p)
 
 	arena_release(&own->arena);
 	free(own->entries);
+	free(own->prefix);
 	free(own);
 }
 

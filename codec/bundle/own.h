@@ -18,13 +18,16 @@ struct own_entry {
 
 /* An entry that makes no sense is not among them: nothing is known of it but its bytes. */
 struct bundle_own {
+	char *prefix;		   /* relative to the model's root */
 	struct arena arena;	   /* the keys */
 	struct own_entry *entries; /* in the order of their keys */
 	size_t n, capacity;
 };
 
 /* NULL without memory. */
-struct bundle_own *own_new(void);
+struct bundle_own *own_new(const char *prefix);
+/* The prefix of a model that has a bundle. */
+const char *own_prefix(const struct model *m);
 /* struct format's (codec/model/format.h): frees a struct bundle_own. */
 void own_release(void *own);
 /* Adds a copy of an entry, whose key is greater than those that are there. -ENOMEM. */

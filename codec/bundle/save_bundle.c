@@ -86,7 +86,7 @@ static int write_fresh(struct saver *s)
 		return error_set(s->err, -EIO,
 				 "%s: parts are missing or damaged ('weightctl check' lists them): "
 				 "it cannot be written elsewhere",
-				 s->m->prefix);
+				 own_prefix(s->m));
 	r = saver_shard_name(s, 0, s->m->n_shards, &like);
 	if (r == 0)
 		r = stage_create(s->stage, (const char *)like.p, shard, s->err);
@@ -149,10 +149,10 @@ static int save(struct saver *s)
 		return error_set(s->err, -EIO,
 				 "%s: parts are missing or damaged ('weightctl check' "
 				 "lists them): it cannot be compacted",
-				 s->m->prefix);
+				 own_prefix(s->m));
 	if (s->stage->options->compact && !has_room(s->m, bytes))
 		return error_set(s->err, -ENOSPC, "%s: no room for another %llu bytes",
-				 s->m->prefix, (unsigned long long)bytes);
+				 own_prefix(s->m), (unsigned long long)bytes);
 	return wants_rewrite(s) ? rewrite(s) : saver_append(s);
 }
 

@@ -2,6 +2,7 @@
 #include "codec/bundle/save_state.h"
 
 #include "codec/bundle/bundle.h"
+#include "codec/bundle/own.h"
 #include "codec/base/crc32c.h"
 #include "codec/model/place.h"
 #include "codec/container/sstable.h"
@@ -16,16 +17,16 @@ bool saver_shard_exists(const struct saver *s, uint32_t i)
 int saver_shard_name(const struct saver *s, uint32_t shard, uint32_t count, struct buf *ret)
 {
 	buf_reset(ret);
-	bundle_shard_name(s->m->prefix, shard, count, ret);
+	bundle_shard_name(own_prefix(s->m), shard, count, ret);
 	return buf_error(ret);
 }
 
 /* True if there is any file of a shard of that count. */
 static bool count_in_use(const struct saver *s, uint32_t count)
 {
-	const char *slash = strrchr(s->m->prefix, '/');
-	const char *base = slash ? slash + 1 : s->m->prefix;
-	cleanup_dir DIR *dir = place_list_folder(&s->m->place, s->m->prefix);
+	const char *prefix = own_prefix(s->m), *slash = strrchr(prefix, '/');
+	const char *base = slash ? slash + 1 : prefix;
+	cleanup_dir DIR *dir = place_list_folder(&s->m->place, prefix);
 	struct dirent *entry;
 	uint32_t shard, shards;
 	size_t n;
@@ -44,7 +45,7 @@ int saver_choose_count(struct saver *s, uint32_t needed)
 	while (s->count == s->m->n_shards || count_in_use(s, s->count))
 		if (++s->count > BUNDLE_SHARDS_MAX)
 			return error_set(s->err, -EFBIG, "%s: no names left for %u data files",
-					 s->m->prefix, needed);
+					 own_prefix(s->m), needed);
 	return 0;
 }
 

@@ -55,11 +55,10 @@ struct format {
 	/* Puts the model as it is on disk into the outbox, for a backup. -ENOMEM. With save. */
 	int (*keep)(const struct model *m, struct outbox *out);
 	/*
-	 * True if a model whose files begin with that prefix (NULL: it has no such files) may have
-	 * a file of that name, which a commit makes or removes; both are relative to its root.
-	 * With save.
+	 * True if a model whose files begin with that stem (NULL: it is a folder) may have a file
+	 * of that name, which a commit makes or removes; both are relative to its root. With save.
 	 */
-	bool (*owns)(const char *prefix, const char *name);
+	bool (*owns)(const char *stem, const char *name);
 	/*
 	 * Adds the content of a tensor, whose values are no range of bytes in a shard:
 	 * tensor_size() bytes; of strings the stored form (codec/tensor/stored.h). -EIO: damaged,

@@ -59,7 +59,7 @@ struct model *model_free(struct model *m)
 		next = reason->before;
 		free(reason);
 	}
-	free(m->prefix);
+	free(m->stem);
 	free(m->work);
 	free(m->workdir);
 	free(m->work_path);
@@ -274,6 +274,27 @@ bool model_let_go(struct model *m)
 	pthread_mutex_unlock(&m->contents);
 	pthread_rwlock_unlock(&m->layout);
 	return idle;
+}
+
+/* Both begin with the same name. */
+static bool begin_alike(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "/");
+
+	return n && n == strcspn(b, "/") && strncmp(a, b, n) == 0;
+}
+
+bool model_lies_in(const struct model *m, const char *path)
+{
+	bool found = begin_alike(m->work, path);
+
+	for (size_t i = 0; !found && i < m->n_base; i++)
+		found = begin_alike(m->base[i].name, path);
+	for (uint32_t i = 0; !found && i < m->n_shards; i++)
+		found = begin_alike(m->shards[i].name, path);
+	for (size_t i = 0; !found && m->folders[i]; i++)
+		found = begin_alike(m->folders[i], path);
+	return found;
 }
 
 int model_check_base(const struct model *m, struct error *err)

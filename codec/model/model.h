@@ -26,8 +26,9 @@ struct model {
 	struct place place;
 	struct arena arena; /* keys, names, shapes, documents */
 
-	char *prefix;	   /* of the bundle, relative to the root; NULL: there is none */
-	char *work;	   /* of the work folder, relative to the root */
+	char *stem; /* what the names of its files begin with, relative to the root; NULL: it is a
+		       folder */
+	char *work; /* of the work folder, relative to the root */
 	char *workdir;	   /* absolute: another place for it, as the user chose; or NULL */
 	char *work_path;   /* absolute path of the work folder, for messages */
 	char *output;	   /* absolute: where saves go instead (codec/save/output.h); or NULL */
@@ -49,7 +50,7 @@ struct model {
 	size_t n_documents;
 	/* Why there is no document of a type; NULL where there is one. */
 	const char *absent[DOCUMENT_TYPES];
-	bool has_assets, has_extra; /* there are folders assets/ and assets.extra/ */
+	const char *folders[3]; /* of files that are shown as they are; NULL behind the last one */
 
 	/* For model.json. Empty: unknown. */
 	const char *byte_order; /* of what is stored: NULL is "little" */
@@ -137,6 +138,8 @@ bool model_uses_node(const struct model *m, uint32_t node);
  * that were removed the space is free then. True if that could be done.
  */
 bool model_let_go(struct model *m);
+/* True if that path, relative to the root, is in a folder in which files of the model are. */
+bool model_lies_in(const struct model *m, const char *path);
 /* -ESTALE if a file of the base, or a shard, is not what it was at load. */
 int model_check_base(const struct model *m, struct error *err);
 

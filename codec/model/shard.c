@@ -34,6 +34,7 @@ void shard_release(struct shard *s)
 	shard_unmap(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s->name);
+	free(s->was);
 	*s = (struct shard){0};
 }
 

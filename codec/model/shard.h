@@ -16,6 +16,7 @@
 
 struct shard {
 	char *name;	   /* relative to the model's folder */
+	char *was;	   /* of a missing one: its name until our last commit; or NULL */
 	uint64_t live;	   /* bytes in it that belong to something */
 	struct file_id id; /* at load; ino 0: there was no such file */
 	pthread_mutex_t lock;

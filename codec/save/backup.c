@@ -95,7 +95,7 @@ static int not_ours(const char *name, struct error *err)
 struct keeper {
 	const struct model *m;
 	const struct outbox *files; /* that the backup is to have; the last one is put last, */
-	const char *prefix;	    /* all under names that begin so, */
+	const char *stem;	    /* all under names that begin so, */
 	const char *final, *mark;   /* that one's name, and that of the mark */
 	const char *folder;	    /* in which they are */
 };
@@ -103,15 +103,15 @@ struct keeper {
 /* Goes through the files of the backup but the final one; true if there are any. */
 static bool find_files(const struct keeper *k, bool remove, struct state *state)
 {
-	cleanup_dir DIR *dir = place_list_folder(&k->m->place, k->prefix);
-	const char *slash = strrchr(k->prefix, '/');
-	size_t start = slash ? (size_t)(slash + 1 - k->prefix) : 0;
+	cleanup_dir DIR *dir = place_list_folder(&k->m->place, k->stem);
+	const char *slash = strrchr(k->stem, '/');
+	size_t start = slash ? (size_t)(slash + 1 - k->stem) : 0;
 	struct dirent *entry;
 	bool found = false;
 	struct stat st;
 
 	while (dir && (entry = readdir(dir))) {
-		if (!k->m->format->owns(k->prefix + start, entry->d_name) ||
+		if (!k->m->format->owns(k->stem + start, entry->d_name) ||
 		    strcmp(entry->d_name, k->final + start) == 0)
 			continue;
 		found = true;
@@ -128,7 +128,7 @@ static int keep_file(const struct keeper *k, const struct outbox_file *f, struct
 	cleanup_buf struct buf name = {0};
 	int r;
 
-	buf_printf(&name, "%s%s%c", k->prefix, f->name, 0);
+	buf_printf(&name, "%s%s%c", k->stem, f->name, 0);
 	if (name.failed)
 		return -ENOMEM;
 	r = outbox_make_file(k->m, f, k->m->place.rootfd, (const char *)name.p);
@@ -209,20 +209,20 @@ static int replace_backup(const struct keeper *k, struct error *err)
 
 static int backup_files(const struct model *m, const struct outbox *files, struct error *err)
 {
-	cleanup_buf struct buf prefix = {0}, final = {0}, mark = {0};
+	cleanup_buf struct buf stem = {0}, final = {0}, mark = {0};
 	char path[4096];
 	struct keeper k = {m, files};
 	int r;
 
-	buf_printf(&prefix, "%s.bak%c", m->prefix, 0);
-	buf_printf(&final, "%s.bak%s%c", m->prefix, m->format->ending, 0);
-	buf_printf(&mark, "%s.bak" MARK "%c", m->prefix, 0);
-	if (prefix.failed || final.failed || mark.failed)
+	buf_printf(&stem, "%s.bak%c", m->stem, 0);
+	buf_printf(&final, "%s.bak%s%c", m->stem, m->format->ending, 0);
+	buf_printf(&mark, "%s.bak" MARK "%c", m->stem, 0);
+	if (stem.failed || final.failed || mark.failed)
 		return -ENOMEM;
-	k.prefix = (const char *)prefix.p;
+	k.stem = (const char *)stem.p;
 	k.final = (const char *) final.p;
 	k.mark = (const char *)mark.p;
-	k.folder = folder_of(m->prefix, path, sizeof(path));
+	k.folder = folder_of(m->stem, path, sizeof(path));
 	r = check_backup(&k, err);
 	if (r == 0)
 		r = replace_backup(&k, err);

@@ -205,18 +205,16 @@ static int commit_elsewhere(struct model *m, struct commit_report *ret, struct e
 }
 
 /* Nobody can put them back under their old names. */
-static void note_missing(const struct model *m, uint32_t shards_before, struct commit_report *ret)
+static void note_missing(const struct model *m, struct commit_report *ret)
 {
 	for (uint32_t i = 0; i < m->n_shards; i++)
 		if (m->shards[i].live && !m->shards[i].id.ino && !ret->missing++)
 			ret->first_missing = i;
-	ret->shards_before = shards_before;
 }
 
 static int commit_here(struct model *m, const struct commit_options *options,
 		       struct commit_report *ret, struct error *err)
 {
-	uint32_t shards_before = m->n_shards;
 	int r;
 
 	if (!ret->tensors && !(options->always && m->n_tensors)) {
@@ -229,7 +227,7 @@ static int commit_here(struct model *m, const struct commit_options *options,
 	if (r == 0)
 		r = commit_edits(m, options, ret, err);
 	if (r == 0 && !m->edits->overtaken)
-		note_missing(m, shards_before, ret);
+		note_missing(m, ret);
 	if (r < 0 && !ret->tensors && !m->read_only)
 		settle_tidy(m); /* it was made for this alone */
 	return r;

@@ -28,9 +28,9 @@ struct commit_report {
 	unsigned tensors; /* that had edits */
 	bool rewritten;	  /* something was written */
 	uint64_t copied;  /* bytes that were copied because a file could not be linked */
-	/* Data files that tensors need are missing: how many, the first, and how many shards there
-	 * were before. It goes by another name since: model->shards has it. */
-	uint32_t missing, first_missing, shards_before;
+	/* Data files that tensors need are missing: how many, and the first. They go by other names
+	 * since (model->shards). */
+	uint32_t missing, first_missing;
 	struct error unread; /* text: why the model could not be read again since it was saved */
 };
 

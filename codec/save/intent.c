@@ -95,7 +95,7 @@ static bool is_of_model(const struct model *m, const char *name)
 	for (size_t i = 0; i < m->n_base; i++)
 		if (strcmp(name, m->base[i].name) == 0)
 			return true;
-	return m->format->owns && m->format->owns(m->prefix, name);
+	return m->format->owns && m->format->owns(m->stem, name);
 }
 
 /* The name of a record, to be freed; NULL if it is none of the model's, or without memory. */

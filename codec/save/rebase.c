@@ -116,6 +116,14 @@ static void move_storage(struct storage *s, const struct storage *to)
 		(b) = kept;               \
 	} while (0)
 
+/* A missing file that is put back must have the name by which it is asked for now. */
+static void note_names(const struct model *m, struct model *fresh)
+{
+	for (uint32_t i = 0; i < m->n_shards && i < fresh->n_shards; i++)
+		if (!fresh->shards[i].id.ino)
+			fresh->shards[i].was = strdup(m->shards[i].name);
+}
+
 static void take_over(struct model *m, struct model *fresh)
 {
 	for (size_t i = 0, k = 0; i < m->n_tensors;) {
@@ -127,6 +135,7 @@ static void take_over(struct model *m, struct model *fresh)
 			content_rebase(c);
 	}
 	ledger_clear(m);
+	note_names(m, fresh);
 	exchange(m->own, fresh->own);
 	exchange(m->shards, fresh->shards);
 	exchange(m->n_shards, fresh->n_shards);

@@ -432,6 +432,16 @@ static int load_variables(struct model *m, bool restored, struct error *err)
 	return 0;
 }
 
+static void find_assets(struct model *m)
+{
+	static const char *const names[] = {ASSETS, EXTRA};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (has_folder(m, names[i]))
+			m->folders[n++] = names[i];
+}
+
 static int load(struct model *m, struct error *err)
 {
 	bool restored = false;
@@ -445,8 +455,7 @@ static int load(struct model *m, struct error *err)
 	m->work = strdup(".weightfs");
 	if (!m->work)
 		return -ENOMEM;
-	m->has_assets = has_folder(m, ASSETS);
-	m->has_extra = has_folder(m, EXTRA);
+	find_assets(m);
 	if (place_has(&m->place, CHUNKED))
 		model_note(m, "there is a " CHUNKED " too, which some versions of TensorFlow "
 			      "load instead of " GRAPH "; it is neither shown nor edited");
@@ -524,9 +533,10 @@ static int keep_all(const struct model *m, struct outbox *out)
 	return 0;
 }
 
-static bool owns(const char *prefix, const char *name)
+static bool owns(const char *stem, const char *name)
 {
-	return strcmp(name, FINGERPRINT) == 0 || (prefix && bundle_owns(prefix, name));
+	(void)stem;
+	return strcmp(name, FINGERPRINT) == 0 || bundle_owns(VARIABLES, name);
 }
 
 static int print(struct model *m, const struct document *d, struct buf *out, struct error *err)

@@ -27,16 +27,16 @@ static int load(struct model *m, struct error *err)
 }
 
 /* Another checkpoint in that folder is none of the SavedModel's. */
-static bool is_its_prefix(const char *prefix)
+static bool is_its_stem(const char *stem)
 {
-	return strcmp(prefix, IN_FOLDER) == 0;
+	return strcmp(stem, IN_FOLDER) == 0;
 }
 
 static int save(struct model *m, struct stage *stage, struct error *err)
 {
 	int r = bundle_save(m, stage, err);
 
-	return r < 0 || !is_its_prefix(m->prefix) ? r : stage_remove(stage, fingerprint);
+	return r < 0 || !is_its_stem(m->stem) ? r : stage_remove(stage, fingerprint);
 }
 
 static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *out,
@@ -45,10 +45,9 @@ static int save_elsewhere(struct model *m, struct stage *stage, struct outbox *o
 	return format_bundle.save_elsewhere(m, stage, out, err);
 }
 
-static bool owns(const char *prefix, const char *name)
+static bool owns(const char *stem, const char *name)
 {
-	return bundle_owns(prefix, name) ||
-	       (is_its_prefix(prefix) && strcmp(name, fingerprint) == 0);
+	return bundle_owns(stem, name) || (is_its_stem(stem) && strcmp(name, fingerprint) == 0);
 }
 
 const struct format format_variables = {

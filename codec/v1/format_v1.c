@@ -502,7 +502,8 @@ static int load(struct model *m, struct error *err)
 	int r = v1_find_files(&m->place, &f) && l.own ? 0 : -ENOMEM;
 
 	m->own = l.own;
-	if (r == 0 && asprintf(&m->work, "%s.weightfs", f.prefix) < 0)
+	m->stem = r == 0 ? strdup(f.prefix) : NULL;
+	if (!m->stem || asprintf(&m->work, "%s.weightfs", m->stem) < 0)
 		r = -ENOMEM;
 	if (r == 0 && f.others)
 		r = error_set(err, -EINVAL,

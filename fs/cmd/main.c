@@ -83,22 +83,10 @@ static int make_view(const struct options *o, struct view *v)
 /* A mount there would hide files from us that we need. */
 static bool hides_model(const struct model *m, const char *mountpoint)
 {
-	const char *const folders[] = {"assets", "assets.extra", m->work, m->prefix};
 	size_t n = strlen(m->place.root);
 
-	if (strncmp(mountpoint, m->place.root, n) != 0 || mountpoint[n] != '/')
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		size_t length = folders[i] ? strcspn(folders[i], "/") : 0;
-
-		/* The prefix is that of files; only a folder before it can be in the way. */
-		if (folders[i] == m->prefix && length && !m->prefix[length])
-			continue;
-		if (length && strncmp(mountpoint + n + 1, folders[i], length) == 0 &&
-		    (!mountpoint[n + 1 + length] || mountpoint[n + 1 + length] == '/'))
-			return true;
-	}
-	return false;
+	return strncmp(mountpoint, m->place.root, n) == 0 && mountpoint[n] == '/' &&
+	       model_lies_in(m, mountpoint + n + 1);
 }
 
 static int check_mountpoint(const struct view *v, const char *mountpoint)

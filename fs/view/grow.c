@@ -200,20 +200,12 @@ static int add_lazy(struct grower *g, const char *name)
 
 static int add_folders(struct grower *g)
 {
-	const struct model *m = g->branch->model;
-	const struct {
-		const char *name;
-		bool there;
-	} folders[] = {
-		{"variables", true},
-		{"assets", m->has_assets},
-		{"assets.extra", m->has_extra},
-	};
+	const char *const *folders = g->branch->model->folders;
+	bool added = add_folder(g, g->root, span_str("variables"));
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		if (folders[i].there && !add_folder(g, g->root, span_str(folders[i].name)))
-			return -ENOMEM;
-	return 0;
+	for (size_t i = 0; added && folders[i]; i++)
+		added = add_folder(g, g->root, span_str(folders[i]));
+	return added ? 0 : -ENOMEM;
 }
 
 /* Hidden tensors do not count. */
@@ -284,10 +276,8 @@ static int grow_branch(struct view *v, struct branch *b)
 		r = add_metagraphs(&g);
 	if (r == 0)
 		r = add_lazy_folders(&g);
-	if (r == 0 && m->has_assets)
-		r = assets_list(&b->assets, m->place.rootfd, "assets");
-	if (r == 0 && m->has_extra)
-		r = assets_list(&b->assets, m->place.rootfd, "assets.extra");
+	for (size_t i = 0; r == 0 && m->folders[i]; i++)
+		r = assets_list(&b->assets, m->place.rootfd, m->folders[i]);
 	return r < 0 ? r : grow_all(&g);
 }
 

@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "codec/bundle/bundle.h"
 #include "codec/content/content.h"
 #include "codec/save/settle.h"
 #include "fs/view/failures.h"
@@ -12,14 +11,11 @@
 /* A file that is put back must have the name by which the new index asks for it. */
 static void add_missing(struct buf *line, const struct model *m, const struct commit_report *done)
 {
-	cleanup_buf struct buf old = {0};
+	const struct shard *first = &m->shards[done->first_missing];
 
-	if (!done->missing)
-		return;
-	bundle_shard_name(m->prefix, done->first_missing, done->shards_before, &old);
-	if (!old.failed)
+	if (done->missing && first->was)
 		buf_printf(line, "; the data file %s is missing, and is called %s from now on",
-			   old.p, m->shards[done->first_missing].name);
+			   first->was, first->name);
 	if (done->missing > 1)
 		buf_printf(line, " (as are %u more, of which the counts in their names changed)",
 			   done->missing - 1);

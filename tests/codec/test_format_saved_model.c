@@ -158,38 +158,33 @@ static const struct {
 	const char *name;
 	size_t variables;
 	const char *base; /* its files, the one that is locked last */
-	bool assets, extra;
+	const char *folders;
 	const char *kind;
 } models[] = {
-	{"mlp", 24, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false,
+	{"mlp", 24, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
 	 "Keras 2 SavedModel"},
-	{"nested", 38, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false,
+	{"nested", 38, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
 	 "Keras 2 SavedModel"},
-	{"vocab", 2, "saved_model.pb variables/variables.index ", true, true,
+	{"vocab", 2, "saved_model.pb variables/variables.index ", "assets assets.extra ",
 	 "TensorFlow 2 SavedModel"},
-	{"tf1", 9, "saved_model.pb variables/variables.index ", true, false,
+	{"tf1", 9, "saved_model.pb variables/variables.index ", "assets ",
 	 "TensorFlow 1 SavedModel"},
-	{"keras3", 17, "saved_model.pb variables/variables.index ", false, false,
-	 "TensorFlow 2 SavedModel"},
-	{"multi", 1, "saved_model.pb variables/variables.index ", false, false,
-	 "TensorFlow 1 SavedModel"},
-	{"novars", 0, "saved_model.pb variables/variables.index ", false, false,
-	 "TensorFlow 2 SavedModel"},
-	{"novars_tf1", 0, "saved_model.pb ", false, false, "TensorFlow 1 SavedModel"},
-	{"tags", 1, "saved_model.pb variables/variables.index ", false, false,
-	 "TensorFlow 1 SavedModel"},
-	{"spelled", 4, "keras_metadata.pb saved_model.pb variables/variables.index ", false, false,
+	{"keras3", 17, "saved_model.pb variables/variables.index ", "", "TensorFlow 2 SavedModel"},
+	{"multi", 1, "saved_model.pb variables/variables.index ", "", "TensorFlow 1 SavedModel"},
+	{"novars", 0, "saved_model.pb variables/variables.index ", "", "TensorFlow 2 SavedModel"},
+	{"novars_tf1", 0, "saved_model.pb ", "", "TensorFlow 1 SavedModel"},
+	{"tags", 1, "saved_model.pb variables/variables.index ", "", "TensorFlow 1 SavedModel"},
+	{"spelled", 4, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
 	 "Keras 2 SavedModel"},
-	{"old_keras", 4, "saved_model.pb variables/variables.index ", false, false,
+	{"old_keras", 4, "saved_model.pb variables/variables.index ", "", "Keras 2 SavedModel"},
+	{"plain_215", 14, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
 	 "Keras 2 SavedModel"},
-	{"plain_215", 14, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
-	 false, "Keras 2 SavedModel"},
-	{"spelled_215", 4, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
-	 false, "Keras 2 SavedModel"},
-	{"spelled_212", 2, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
-	 false, "Keras 2 SavedModel"},
-	{"plain_212", 14, "keras_metadata.pb saved_model.pb variables/variables.index ", false,
-	 false, "Keras 2 SavedModel"},
+	{"spelled_215", 4, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
+	 "Keras 2 SavedModel"},
+	{"spelled_212", 2, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
+	 "Keras 2 SavedModel"},
+	{"plain_212", 14, "keras_metadata.pb saved_model.pb variables/variables.index ", "",
+	 "Keras 2 SavedModel"},
 };
 
 static void check_base(const struct model *m, const char *expected)
@@ -200,6 +195,15 @@ static void check_base(const struct model *m, const char *expected)
 		buf_printf(&names, "%s ", m->base[i].name);
 	assert_says(buf_span(&names), expected);
 	assert_string_equal(m->work, ".weightfs");
+}
+
+static void check_folders(const struct model *m, const char *expected)
+{
+	cleanup_buf struct buf names = {0};
+
+	for (size_t i = 0; m->folders[i]; i++)
+		buf_printf(&names, "%s ", m->folders[i]);
+	assert_says(buf_span(&names), expected);
 }
 
 TEST(models_of_tensorflow)
@@ -218,7 +222,7 @@ TEST(models_of_tensorflow)
 		check_base(m, models[i].base);
 		assert_int_equal(m->n_tensors, models[i].variables);
 		assert_string_equal(m->kind, models[i].kind);
-		assert_true(m->has_assets == models[i].assets && m->has_extra == models[i].extra);
+		check_folders(m, models[i].folders);
 		check_producer(m->tensorflow_version, &truth, "tensorflow");
 		assert_int_equal(m->notes.n, 0);
 	}
@@ -244,7 +248,7 @@ TEST(models_of_other_people)
 		cleanup_open_model struct model *m =
 			open_model_in(real, tf == 1 ? "half_plus_three_tf1" : "half_plus_two_tf2");
 
-		assert_true(m->n_tensors == 3 && m->has_assets);
+		assert_true(m->n_tensors == 3 && m->folders[0]);
 		assert_int_equal(m->n_documents, tf == 1 ? 2 : 7);
 		assert_non_null(model_document(m, DOCUMENT_SIGNATURE, span_str("serving_default")));
 		assert_says(m->tensorflow_version, tf == 1 ? "1.0.0-rc2" : "2.14.0");
@@ -328,7 +332,7 @@ TEST(signatures_of_tensorflow_itself_are_not_shown)
 	assert_int_equal(m->n_documents, 0);
 	assert_string_equal(m->absent[DOCUMENT_SIGNATURE], "the model has none");
 	check_base(m, "saved_model.pb ");
-	assert_null(m->prefix);
+	assert_null(m->own);
 	model_close(m);
 	folder_unmake(&f);
 }

@@ -11,9 +11,8 @@ static struct model *saved_model(void)
 
 	assert_non_null(m);
 	m->format = &format_saved_model;
-	m->prefix = strdup("variables/variables");
 	m->base = calloc(2, sizeof(*m->base));
-	assert_true(m->prefix && m->base);
+	assert_non_null(m->base);
 	m->base[0].name = strdup("saved_model.pb");
 	m->base[1].name = strdup("variables/variables.index");
 	m->n_base = 2;
