@@ -9,11 +9,11 @@ static struct shard *shard_of(const struct content *c, const struct extent *e)
 	return &c->model->shards[e->shard];
 }
 
-static int check_extent(struct content *c, const struct extent *e, struct error *err)
+static int map_extent(struct content *c, const struct extent *e, const uint8_t **ret,
+		      struct error *err)
 {
 	struct shard *s = shard_of(c, e);
-	const uint8_t *map;
-	int r = shard_map(s, c->model->place.rootfd, &map, err);
+	int r = shard_map(s, c->model->place.rootfd, ret, err);
 
 	if (r < 0)
 		return r;
@@ -24,6 +24,13 @@ static int check_extent(struct content *c, const struct extent *e, struct error 
 			s->name, (unsigned long long)s->id.size, (unsigned long long)e->offset,
 			(unsigned long long)e->size);
 	return 0;
+}
+
+static int check_extent(struct content *c, const struct extent *e, struct error *err)
+{
+	const uint8_t *map;
+
+	return map_extent(c, e, &map, err);
 }
 
 int base_check(struct content *c, struct error *err)
@@ -82,6 +89,7 @@ static int mapped_run(struct content *c, uint64_t at, uint64_t n, struct iovec *
 	const struct slices *slices = t->storage.slices;
 	const struct extent *e = &t->storage.extent;
 	struct slice_run run = {.offset = at, .size = n};
+	const uint8_t *map;
 	int r;
 
 	if (t->storage.type == STORED_SLICES) {
@@ -89,10 +97,10 @@ static int mapped_run(struct content *c, uint64_t at, uint64_t n, struct iovec *
 		e = &slices->slice[run.slice].extent;
 	}
 	/* A commit since the file was opened has put another shard here. */
-	r = check_extent(c, e, NULL);
-	if (r < 0)
-		return r;
-	ret->iov_base = (void *)(uintptr_t)(shard_of(c, e)->map + e->offset + run.offset);
+	r = map_extent(c, e, &map, NULL);
+	if (r < 0 || !map)
+		return r < 0 ? r : -E2BIG;
+	ret->iov_base = (void *)(uintptr_t)(map + e->offset + run.offset);
 	ret->iov_len = (size_t)(run.size < n ? run.size : n);
 	return 0;
 }

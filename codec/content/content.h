@@ -79,9 +79,9 @@ bool content_mtime(struct model *m, struct tensor *t, struct timespec *ret);
 
 /*
  * The bytes [offset, offset + n) as they are seen, which lie within its size, as pieces of
- * mapped files: the number of iovecs, or -E2BIG if there are more than max (content_copy_locked()
- * serves then). -EIO, -ESTALE: a shard that a commit has put there cannot be read. To be handed to
- * the kernel, never read.
+ * mapped files: the number of iovecs. To be handed to the kernel, never read. -E2BIG: there are
+ * more than max, or not all is mapped; content_copy_locked() serves then. -EIO, -ESTALE: a shard
+ * that a commit has put there cannot be read.
  */
 int content_read(struct content *c, uint64_t offset, size_t n, struct iovec *iov, int max);
 void content_lock(struct content *c);

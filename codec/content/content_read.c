@@ -133,7 +133,9 @@ static int gather_piece(void *context, struct content *c, const struct piece *p)
 
 	switch (p->type) {
 	case PIECE_BASE: return gather_base(g, c, p->offset, p->size);
-	case PIECE_REGION: return gather_bytes(g, p->region->bytes + p->offset, p->size);
+	case PIECE_REGION:
+		return p->region->bytes ? gather_bytes(g, p->region->bytes + p->offset, p->size)
+					: -E2BIG;
 	case PIECE_ZEROS: return gather_zeros(g, p->size);
 	}
 	return 0;

@@ -79,6 +79,8 @@ static int map_locked(struct shard *s, int rootfd, struct error *err)
 	if (fd < 0)
 		return fd;
 	map = mmap(NULL, s->id.size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED && errno == ENOMEM)
+		return 0;
 	if (map == MAP_FAILED)
 		return error_set(err, -EIO, "%s: cannot be mapped: %s", s->name, strerror(errno));
 	s->map = map;

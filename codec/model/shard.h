@@ -33,7 +33,10 @@ void shard_release(struct shard *s);
  * there at load. err names the shard.
  */
 int shard_open(struct shard *s, int rootfd, struct error *err);
-/* The bytes of the whole shard, for as long as it is not released. Errors as shard_open. */
+/*
+ * The bytes of the whole shard, for as long as it is not released; NULL: there is no address space
+ * for them. Errors of shard_open().
+ */
 int shard_map(struct shard *s, int rootfd, const uint8_t **ret, struct error *err);
 
 /* Undoes shard_map(), for whoever knows that nobody uses the bytes. */

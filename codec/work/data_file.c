@@ -14,7 +14,7 @@ static const char magic[] = "weightfs appended shard, version 1\n";
 const struct span data_file_magic = {(const uint8_t *)magic, sizeof(magic) - 1};
 
 /* Address space is cheap: a map of this size is made once and the file grows into it. */
-static const uint64_t map_first = (uint64_t)64 << 30;
+static const uint64_t map_first = (uint64_t)64 << 30, map_scarce = (uint64_t)64 << 20;
 
 enum { SMALL_ALIGN = 64 };
 
@@ -38,13 +38,22 @@ bool data_file_is_ours(int fd)
 	       memcmp(start, magic, sizeof(start)) == 0;
 }
 
-static int map_file(struct data_file *d, uint64_t size)
+/*
+ * Where address space is scarce (ulimit -v), the map has room for little more than there is, or it
+ * stays as it is: what lies behind it is read with read_at().
+ */
+static int map_file(struct data_file *d, uint64_t end)
 {
 	struct data_file *older = NULL;
+	uint64_t size = end < map_first / 2 ? map_first : 2 * end;
 	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, d->fd, 0);
 
+	if (map == MAP_FAILED) {
+		size = end < map_scarce / 2 ? map_scarce : 2 * end;
+		map = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, d->fd, 0);
+	}
 	if (map == MAP_FAILED)
-		return -errno;
+		return errno == ENOMEM ? 0 : -errno;
 	if (d->map) {
 		older = calloc(1, sizeof(*older));
 		if (!older) {
@@ -68,7 +77,7 @@ static int data_file_new(int fd, uint32_t number, uint64_t end, struct data_file
 	if (!d)
 		return -ENOMEM;
 	*d = (struct data_file){.fd = fd, .number = number, .refs = 1, .end = end};
-	r = map_file(d, end < map_first / 2 ? map_first : 2 * end);
+	r = map_file(d, end);
 	if (r < 0) {
 		free(d);
 		return r;
@@ -155,7 +164,7 @@ int data_file_allocate(struct data_file *d, uint64_t size, uint64_t *ret_offset)
 	if (ftruncate(d->fd, (off_t)end) < 0)
 		return -errno;
 	if (end > d->map_size) {
-		r = map_file(d, 2 * end);
+		r = map_file(d, end);
 		if (r < 0)
 			return r;
 	}
@@ -169,9 +178,9 @@ int data_file_adopt(struct data_file *d, uint64_t offset, uint64_t size)
 	return offset < DATA_HEADER || offset > d->end || size > d->end - offset ? -EBADMSG : 0;
 }
 
-const uint8_t *data_file_at(const struct data_file *d, uint64_t offset)
+const uint8_t *data_file_at(const struct data_file *d, uint64_t offset, uint64_t size)
 {
-	return d->map + offset;
+	return offset + size <= d->map_size ? d->map + offset : NULL;
 }
 
 void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size)

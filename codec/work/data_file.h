@@ -16,7 +16,7 @@ struct data_file {
 	_Atomic unsigned refs;
 	_Atomic bool adrift; /* see file_sync() */
 	uint64_t end;	     /* of the last region */
-	const uint8_t *map;  /* all of the file, and more: for handing to the kernel */
+	const uint8_t *map;  /* all of the file, and more, if there is room: for the kernel */
 	uint64_t map_size;
 	struct data_file *older_map; /* maps that were too small, still in somebody's hands */
 };
@@ -37,10 +37,10 @@ int data_file_allocate(struct data_file *d, uint64_t size, uint64_t *ret_offset)
 /* The region of a journal: it must lie in the file. -EBADMSG. */
 int data_file_adopt(struct data_file *d, uint64_t offset, uint64_t size);
 /*
- * Where the bytes at offset are mapped, for as long as the file is referenced. Not while another
- * thread allocates.
+ * Where the bytes at offset, so many, are mapped, for as long as the file is referenced; NULL: they
+ * are not, for want of address space. Not while another thread allocates.
  */
-const uint8_t *data_file_at(const struct data_file *d, uint64_t offset);
+const uint8_t *data_file_at(const struct data_file *d, uint64_t offset, uint64_t size);
 /* Gives the space of these bytes back; they read as zeros. Best effort where that is not supported.
  */
 void data_file_punch(struct data_file *d, uint64_t offset, uint64_t size);

@@ -25,7 +25,7 @@ struct region *region_new(uint32_t number, struct data_file *data, uint64_t offs
 		return NULL;
 	}
 	r->data = data;
-	r->bytes = data_file_at(data, offset);
+	r->bytes = data_file_at(data, offset, size);
 	return r;
 }
 

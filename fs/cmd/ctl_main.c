@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	log_reserve_streams();
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f is EFBIG */
 	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0) {
 		help();
 		return EXIT_FINE;

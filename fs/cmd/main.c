@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
 	int code;
 
 	log_reserve_streams();
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f is EFBIG */
 	code = options_parse(argc, argv, &o);
 	if (code >= 0)
 		return code;

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "codec/save/settle.h"
@@ -17,12 +18,13 @@
 #include "fs/view/root.h"
 #include "fs/view/saving.h"
 
-enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2 };
+enum { REQUEST = 1 << 20, READAHEAD_KIB = 1024, WORKERS = 2, THREADS = 5, SLACK = 16 << 20 };
 
 /* Above 1 MiB libfuse 3.14 cannot; splicing loses at this size; for the threads see the header. */
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	struct session *s = userdata;
+
 	conn->want |= conn->capable &
 		      (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS |
@@ -35,6 +37,8 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_readahead = REQUEST;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
+	s->ready();
+	s->ready = NULL;
 }
 
 static const struct fuse_lowlevel_ops *all_ops(void)
@@ -175,11 +179,30 @@ static void prepare_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static int serve(struct session *s, const struct mount_options *o, void (*ready)(void))
+/* libfuse gives up in the middle when a thread of it, or its buffer, cannot be had. */
+static bool has_room(void)
+{
+	pthread_attr_t attributes;
+	size_t n = 0;
+	void *room;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_getstacksize(&attributes, &n);
+	pthread_attr_destroy(&attributes);
+	n = THREADS * n + SLACK;
+	room = mmap(NULL, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return room != MAP_FAILED && munmap(room, n) == 0;
+}
+
+static int serve(struct session *s, const struct mount_options *o)
 {
 	pthread_t signaller;
 	int r;
 
+	if (!has_room()) {
+		log_line("cannot serve a mount: there is too little address space (see ulimit -v)");
+		return EXIT_NOT_MOUNTABLE;
+	}
 	prepare_signals();
 	s->main_thread = pthread_self();
 	s->notifier = notifier_start(s->fuse);
@@ -190,9 +213,10 @@ static int serve(struct session *s, const struct mount_options *o, void (*ready)
 		return EXIT_NOT_MOUNTABLE;
 	}
 	raise_readahead(s, o->readahead ? o->readahead : READAHEAD_KIB);
-	ready();
 	r = loop(s, o->single);
-	if (r < 0)
+	if (s->ready)
+		log_line("cannot serve a mount: no thread can be started (see ulimit -u)");
+	else if (r < 0)
 		log_line("the connection to the kernel broke: %s", strerror(-r));
 	pthread_kill(signaller, SIGUSR1);
 	pthread_join(signaller, NULL);
@@ -200,10 +224,10 @@ static int serve(struct session *s, const struct mount_options *o, void (*ready)
 	notifier_stop(s->notifier);
 	edit_give_up(s);
 	files_close_all(s);
-	return EXIT_FINE;
+	return s->ready ? EXIT_NOT_MOUNTABLE : EXIT_FINE;
 }
 
-static int run(struct session *s, const struct mount_options *o, void (*ready)(void))
+static int run(struct session *s, const struct mount_options *o)
 {
 	int code;
 
@@ -212,7 +236,7 @@ static int run(struct session *s, const struct mount_options *o, void (*ready)(v
 		log_line("cannot mount at %s", s->mountpoint);
 		return EXIT_NOT_MOUNTABLE;
 	}
-	code = serve(s, o, ready);
+	code = serve(s, o);
 	fuse_session_unmount(s->fuse);
 	fuse_session_destroy(s->fuse);
 	return code;
@@ -239,12 +263,13 @@ int mount_serve(struct view *v, const char *mountpoint, const struct mount_optio
 	struct session s = {
 		.view = v,
 		.mountpoint = mountpoint,
+		.ready = ready,
 		.save = {.compact = options->compact, .backup = options->backup},
 	};
 	int code;
 
 	session_init(&s);
-	code = run(&s, options, ready);
+	code = run(&s, options);
 	if (code == EXIT_FINE)
 		code = save_the_rest(&s);
 	session_release(&s);

@@ -18,6 +18,7 @@ struct session {
 	struct fuse_session *fuse;
 	const char *mountpoint;	    /* absolute */
 	struct commit_options save; /* as the user wants it */
+	void (*ready)(void);	    /* to be called once, when the first request comes */
 	pthread_t main_thread;
 	struct notifier *notifier;
 	struct committer *committer;

@@ -7,10 +7,11 @@ import os
 import re
 import resource
 import shutil
+from pathlib import Path
 
 import pytest
 
-from mounting import (CHANGED, FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound, bash, cat,
+from mounting import (BUILD, CHANGED, FINE, NOT_MOUNTABLE, SAVE_FAILED, Mount, assert_sound, bash, cat,
                       edit, fails, fill, wait_until, weightctl, weightfs, work_folders)
 
 BIAS = 'layer_with_weights-0/bias'
@@ -63,6 +64,59 @@ def test_a_write_without_descriptors_is_refused_as_that(plain):
                 assert errno.errorcode[error.errno] == 'EMFILE'
         assert left > 2 and m.log().count('Too many open files') >= 1
         resource.prlimit(m.pid, resource.RLIMIT_NOFILE, limits)
+    assert cat(plain, 'tiny') == content
+
+
+# --------------------------------------------------------------------------------- limits (ulimit)
+
+@contextlib.contextmanager
+def limited(m, what, value):
+    before = resource.prlimit(m.pid, what)
+    resource.prlimit(m.pid, what, (value, before[1]))
+    yield
+    resource.prlimit(m.pid, what, before)
+
+
+def address_space(m):
+    return 1024 * int(re.search(r'VmSize:\s+(\d+) kB', Path(f'/proc/{m.pid}/status').read_text())[1])
+
+
+def test_address_space_is_not_needed(large, large_tensors):
+    """Neither the model nor what is written can be mapped; both are read and written."""
+    with Mount(large) as m, limited(m, resource.RLIMIT_AS, address_space(m) + (24 << 20)):
+        path = m.file('block/07')
+        assert path.read_bytes() == large_tensors['block/07'][2].content()
+        content = edit(path)
+        path.write_bytes(content[::-1])
+        assert path.read_bytes() == content[::-1]
+        with open(m.file('block/08'), 'r+b', buffering=0) as file:
+            os.pwrite(file.fileno(), b'part', 5000)
+        part = m.file('block/08').read_bytes()
+        assert m.unmount()[0] == FINE
+    assert cat(large, 'block/07') == content[::-1] and cat(large, 'block/08') == part
+
+
+@pytest.mark.parametrize('kib', range(10_000, 130_000, 10_000))
+def test_too_little_address_space_is_told(plain, tmp_path, kib):
+    (tmp_path / 'm').mkdir()
+    done = bash(f'ulimit -v {kib}; exec {BUILD}/weightfs {plain} {tmp_path}/m')
+    if done.returncode == FINE:
+        assert weightfs('-u', tmp_path / 'm').returncode == FINE
+    else:
+        assert kib < 120_000 and not os.path.ismount(tmp_path / 'm')
+        assert done.returncode == 127 or done.stderr
+
+
+def test_a_limit_of_the_size_of_files(plain, plain_contents):
+    with Mount(plain) as m:
+        with limited(m, resource.RLIMIT_FSIZE, 100 << 10):
+            with open(m.file('large'), 'r+b', buffering=0) as file, fails(errno.EFBIG):
+                os.pwrite(file.fileno(), bytes(4096), 0)
+            assert m.pending() == set()
+            content = edit(m.file('tiny'))
+            code, said = m.unmount()  # the data file would be larger
+            assert code == SAVE_FAILED and 'File too large' in said
+        assert m.file('large').read_bytes() == plain_contents['large']
     assert cat(plain, 'tiny') == content
 
 
