@@ -149,8 +149,10 @@ void data_file_unref(struct data_file *d)
 
 void data_file_remove(int workfd, struct data_file *d)
 {
-	(void)unlinkat(workfd, data_name(d->number).text, 0);
+	struct data_name name = data_name(d->number);
+
 	data_file_unref(d);
+	(void)unlinkat(workfd, name.text, 0);
 }
 
 int data_file_allocate(struct data_file *d, uint64_t size, uint64_t *ret_offset)

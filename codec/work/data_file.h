@@ -27,7 +27,7 @@ struct data_file {
  */
 int data_file_create(int workfd, uint32_t number, struct data_file **ret, struct error *err);
 int data_file_open(int workfd, uint32_t number, struct data_file **ret, struct error *err);
-/* Removes the file's name and gives the reference back; who else has one keeps the bytes. */
+/* Gives the reference back and removes the file's name; who else has one keeps the bytes. */
 void data_file_remove(int workfd, struct data_file *d);
 struct data_file *data_file_ref(struct data_file *d);
 void data_file_unref(struct data_file *d);

@@ -124,6 +124,8 @@ struct edits *edits_free(struct edits *e)
 	close_pointer(&e->workfd);
 	close_pointer(&e->stagefd);
 	close_pointer(&e->lockfd);
+	if (e->lingers)
+		(void)work_remove_folder(e->model);
 	if (e->model->output)
 		rmdir(e->model->workdir); /* made for the lock alone, if it is empty */
 	pthread_mutex_destroy(&e->lock);
@@ -153,10 +155,15 @@ static void let_go(struct edits *e)
 /* Removes the work folder. The lock is held. */
 static void stop(struct edits *e)
 {
-	if (e->workfd < 0)
+	int workfd = e->workfd, stagefd = e->stagefd;
+
+	if (workfd < 0)
 		return;
-	work_remove(e->model, e->workfd, e->stagefd);
-	let_go(e);
+	e->workfd = e->stagefd = -1;
+	let_go(e); /* what is removed while it is open does not go at once, in some file systems */
+	e->lingers = !work_remove(e->model, workfd, stagefd);
+	close_pointer(&workfd);
+	close_pointer(&stagefd);
 }
 
 /* Whatever somebody has put in its place goes, too. */
@@ -175,6 +182,8 @@ static int forget(struct edits *e, struct error *err)
 {
 	int r;
 
+	if (e->workfd < 0 && e->lingers)
+		e->lingers = !work_remove_folder(e->model);
 	if (e->workfd < 0)
 		return 0;
 	r = remove_journal(e->workfd);

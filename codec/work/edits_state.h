@@ -30,6 +30,7 @@ struct edits {
 	int workfd;	      /* the work folder; -1: there is none */
 	int stagefd;	      /* where a commit stages (work_stage()); with it */
 	bool placed;	      /* its own name is durable */
+	bool lingers;	      /* what was it could not be removed: somebody has a file in it open */
 	struct journal journal;
 	struct data_file *data; /* where new regions go */
 	uint32_t next_number;	/* of a region or a draft, in the journal */

@@ -18,6 +18,8 @@ struct boot_id boot_id(void)
 	return id;
 }
 
+enum { TRIES = 20, PAUSE_MS = 10 };
+
 /* Opens a folder that is ours alone. */
 static int open_own(int dirfd, const char *name, const char *path, struct error *err)
 {
@@ -203,18 +205,42 @@ void work_drop_stage(const struct model *m)
 	unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR);
 }
 
+bool work_remove_folder(const struct model *m)
+{
+	bool gone = m->output || unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR) == 0 ||
+		    errno == ENOENT;
+
+	return (!m->workdir || rmdir(m->workdir) == 0) && gone;
+}
+
 /* True if nothing is left. */
 static bool remove_all(const struct model *m, int workfd, int stagefd)
 {
-	bool chosen = m->workdir && !m->output, gone;
+	bool chosen = m->workdir && !m->output;
 
 	unlinkat(workfd, "journal", 0);
 	empty(workfd, chosen);
 	if (chosen && stagefd >= 0)
 		empty(stagefd, false);
-	gone = m->output || unlinkat(m->place.rootfd, m->work, AT_REMOVEDIR) == 0 ||
-	       errno == ENOENT;
-	return (!m->workdir || rmdir(m->workdir) == 0) && gone;
+	return work_remove_folder(m);
+}
+
+/* A file that was removed while it was open: so sshfs and bindfs call it, and NFS. */
+static bool has_hidden(int folderfd)
+{
+	int fd = openat(folderfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = strncmp(entry->d_name, ".fuse_hidden", 12) == 0 ||
+			strncmp(entry->d_name, ".nfs", 4) == 0;
+	if (dir)
+		closedir(dir);
+	else
+		close_pointer(&fd);
+	return found;
 }
 
 void work_sweep(const struct model *m, int workfd)
@@ -240,9 +266,15 @@ void work_sweep_staged(int stagefd)
 		close_pointer(&fd);
 }
 
-void work_remove(const struct model *m, int workfd, int stagefd)
+bool work_remove(const struct model *m, int workfd, int stagefd)
 {
 	/* What fails once need not fail twice; and litter would stay until the next edit. */
-	if (!remove_all(m, workfd, stagefd))
-		(void)remove_all(m, workfd, stagefd);
+	bool gone = remove_all(m, workfd, stagefd) || remove_all(m, workfd, stagefd);
+
+	/* We have closed it, but they hear of that later. */
+	for (int i = 0; !gone && i < TRIES && has_hidden(workfd); i++) {
+		usleep(PAUSE_MS * 1000);
+		gone = remove_all(m, workfd, stagefd);
+	}
+	return gone;
 }

@@ -54,8 +54,11 @@ void work_sweep(const struct model *m, int workfd);
 void work_drop_stage(const struct model *m);
 /*
  * Removes all that we ever put there, the journal first: what is left without one is litter, and
- * goes another time. The folder goes if it is empty then.
+ * goes another time. The folder goes if it is empty then. False: it is there still, because of a
+ * file of somebody else's, or of one that is open.
  */
-void work_remove(const struct model *m, int workfd, int stagefd);
+bool work_remove(const struct model *m, int workfd, int stagefd);
+/* The folder alone, if it is empty. False: it is not. */
+bool work_remove_folder(const struct model *m);
 
 #endif
