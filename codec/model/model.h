@@ -134,8 +134,9 @@ void model_remark(struct model *m, const char *format, ...) __attribute__((forma
 /* True if a function of the SavedModel works with that node (model->used_nodes). */
 bool model_uses_node(const struct model *m, uint32_t node);
 /*
- * Unmaps the data files of a model of which nothing is open, edited or being looked at: of files
- * that were removed the space is free then. True if that could be done.
+ * Unmaps the data files of a model of which nothing is open or being looked at: of files that were
+ * removed the space is free then. True if that could be done. Not for a model with edits, which may
+ * show the bytes in these files through their holes.
  */
 bool model_let_go(struct model *m);
 /* True if that path, relative to the root, is in a folder in which files of the model are. */

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "codec/checkpoints/collection.h"
+#include "codec/work/ledger.h"
 #include "fs/view/log.h"
 #include "fs/view/look.h"
 #include "fs/view/member.h"
@@ -166,7 +167,7 @@ static int apply(struct root_folder *f, const struct collection *c)
 		if (!s->seen && !s->gone)
 			r = show_unseen(f, s);
 		model = s->gone && !s->let_go ? member_model(&f->all, s) : NULL;
-		if (model)
+		if (model && ledger_empty(model))
 			s->let_go = model_let_go(model);
 	}
 	if (r == 0)
