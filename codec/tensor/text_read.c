@@ -210,8 +210,8 @@ static int read_number(struct reader *r)
 	if (res < 0)
 		return res;
 	if (r->done + r->count == r->l->elements) {
-		snprintf(what, sizeof(what), "is one too many: the tensor has %llu numbers",
-			 (unsigned long long)r->l->elements);
+		snprintf(what, sizeof(what), "is one too many: the tensor has %llu number%s",
+			 (unsigned long long)r->l->elements, r->l->elements == 1 ? "" : "s");
 		return refuse(r, word, what);
 	}
 	if (word.n <= TEXT_WORD_MAX)
@@ -236,9 +236,9 @@ static int read_all(struct reader *r)
 		res = hand_on(r);
 	if (res == 0 && r->done < r->l->elements)
 		res = error_set(r->err, -EINVAL,
-				"line %llu: the text ends after %llu numbers, the tensor has %llu",
+				"line %llu: the text ends after %llu number%s, the tensor has %llu",
 				(unsigned long long)r->line, (unsigned long long)r->done,
-				(unsigned long long)r->l->elements);
+				r->done == 1 ? "" : "s", (unsigned long long)r->l->elements);
 	return res;
 }
 

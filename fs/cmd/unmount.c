@@ -14,6 +14,7 @@
 #include "codec/work/ledger.h"
 #include "codec/save/recover.h"
 #include "codec/work/edits.h"
+#include "codec/work/work.h"
 #include "codec/model/place.h"
 #include "codec/open.h"
 #include "fs/cmd/control.h"
@@ -141,6 +142,7 @@ static int find_edits_of_members(const struct place *place, struct left *left, s
 	return r;
 }
 
+/* -EACCES: edits of the model are in a place that the user had named; err says where. */
 static int find_edits(const char *source, struct left *left, struct error *err)
 {
 	cleanup_open_model struct model *m = NULL;
@@ -152,7 +154,9 @@ static int find_edits(const char *source, struct left *left, struct error *err)
 		return r;
 	many = collection_probe(&place);
 	r = many ? find_edits_of_members(&place, left, err) : model_open(source, &m, err);
-	if (m && edits_exist(m) && has_edits(m, &left->drafts))
+	if (m && !edits_exist(m))
+		r = work_check_place(m, err);
+	else if (m && has_edits(m, &left->drafts))
 		buf_add_str(&left->edits, m->work_path);
 	place_release(&place);
 	return r;
@@ -161,7 +165,9 @@ static int find_edits(const char *source, struct left *left, struct error *err)
 static void say_nothing_left(const char *path, unsigned drafts)
 {
 	if (!drafts)
-		say("weightfs: the daemon of %s had died; detached it. There were no edits", path);
+		say("weightfs: the daemon of %s had died; detached it. There were no edits (those "
+		    "of -o output=PATH would be in PATH.weightfs)",
+		    path);
 	else
 		say("weightfs: the daemon of %s had died; detached it. There were no edits but %u "
 		    "unfinished draft%s, which nobody can finish any more",
@@ -174,15 +180,16 @@ static int unmount_dead(const char *path, const char *source)
 	struct left left = {{0}, 0};
 	struct error err = {""};
 	bool some;
+	int r;
 
 	if (mount_undo(path, true, &err) < 0) {
 		say("weightfs: %s", err.text);
 		return EXIT_BUSY;
 	}
-	if (find_edits(source, &left, &err) < 0) {
-		say("weightfs: the daemon of %s had died; detached it. Its model cannot be opened: "
-		    "%s",
-		    path, err.text);
+	r = find_edits(source, &left, &err);
+	if (r < 0) {
+		say("weightfs: the daemon of %s had died; detached it%s: %s", path,
+		    r == -EACCES ? "" : ". Its model cannot be opened", err.text);
 		return EXIT_SAVE_FAILED;
 	}
 	some = left.edits.n > 0;

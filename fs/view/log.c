@@ -99,7 +99,8 @@ static void put(const char *line)
 
 static void print_again(char *line, size_t size)
 {
-	snprintf(line, size, "the same again: %u times", the_log.again);
+	snprintf(line, size, "the same again: %u time%s", the_log.again,
+		 the_log.again == 1 ? "" : "s");
 }
 
 /*

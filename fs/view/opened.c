@@ -543,7 +543,7 @@ static enum edit_outcome after_last_writer(struct opened *o, struct error *err)
 	if (accept_draft(o, err) >= 0)
 		return EDIT_RESHOWN;
 	if (o->failed)
-		error_add(err, o->failed, ": a write failed: %s", strerror(-o->failed));
+		error_set(err, o->failed, "a write failed: %s", strerror(-o->failed));
 	drop_draft(o);
 	return EDIT_DROPPED;
 }

@@ -340,10 +340,13 @@ def test_edits_may_be_kept_in_another_folder(request, size, tmp_path):
 def test_edits_in_another_folder_are_found_by_who_does_not_know_it(plain, tmp_path):
     with Mount(plain, f'workdir={tmp_path / "work"}') as m:
         edit(m.file('tiny'))
-        m.give_up()
+        m.kill()
+        dead = weightfs('-u', m.path)
     (tmp_path / 'm').mkdir()
     done = weightfs(plain, tmp_path / 'm')
-    assert done.returncode == NOT_MOUNTABLE and f'workdir={tmp_path / "work"}' in done.stderr
+    assert (dead.returncode, done.returncode) == (SAVE_FAILED, NOT_MOUNTABLE)
+    assert f'workdir={tmp_path / "work"}' in dead.stderr
+    assert f'workdir={tmp_path / "work"}' in done.stderr
 
 
 def test_a_work_folder_on_another_disk(small_disk, large):
