@@ -13,6 +13,8 @@
  *	text/X.txt	of = THING_TENSOR, folder = "text", link = ".txt"; compose() generates;
  *			size() is arithmetic; accept() parses what was written
  *
+ * tests/fs/test_new_kinds.c has three such, in a list of its own.
+ *
  * Every function may be called by several threads at once. `out` is added to, and not to be used
  * after a failure. err gets a sentence, which need not name the file.
  */

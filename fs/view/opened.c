@@ -51,14 +51,13 @@ static struct object object_of(const struct opened *o)
 
 int opened_editable(const struct view *v, const struct node *n, struct error *err)
 {
-	const struct kind *k = kinds[n->kind];
 	const struct tensor *t = view_tensor(v, n);
 	const struct model *m;
 
-	if (!k->accept || !t)
+	if (!kinds[n->kind]->accept)
 		return error_set(err, -EPERM, "cannot be edited");
 	m = view_branch(v, n)->model;
-	return content_editable(m, t, err);
+	return t ? content_editable(m, t, err) : model_check_editable(m, err);
 }
 
 /* ---- sharing ---- */

@@ -48,8 +48,9 @@ struct pieces {
 /* ---- for a kind, which composes ---- */
 
 /*
- * Opens the content of a tensor for as long as the pieces live, for a generator. -EIO, -ESTALE as
- * content_open(); -ENOMEM.
+ * Opens the content of a tensor for as long as the pieces live, for a generator, which locks it to
+ * copy what was accepted (content_lock(), content_accepted()). -EIO, -ESTALE as content_open();
+ * -ENOMEM.
  */
 int pieces_open_content(struct pieces *p, struct model *m, struct tensor *t, struct content **ret,
 			struct error *err);
