@@ -282,7 +282,8 @@ static int load_file(struct loader *l, const char *prefix, struct span file)
 	struct model *m = l->m;
 	int r = read_entries(l, file);
 
-	m->bundle_producer = l->header.producer;
+	l->own->producer = l->header.producer;
+	l->own->big_endian = l->header.big_endian;
 	if (r == 0)
 		r = resolve_all_slices(l);
 	if (r == 0)
@@ -291,10 +292,8 @@ static int load_file(struct loader *l, const char *prefix, struct span file)
 		r = add_all(l);
 	if (r == 0)
 		r = bundle_load_objects(m);
-	if (r == 0 && l->header.big_endian) {
-		m->byte_order = "big";
+	if (r == 0 && l->header.big_endian)
 		model_set_read_only(m, -EROFS, "a bundle of a big-endian machine is read-only");
-	}
 	return r;
 }
 
@@ -302,12 +301,12 @@ int bundle_load(struct model *m, const char *prefix, struct error *err)
 {
 	cleanup_file struct file file = {0};
 	cleanup_buf struct buf name = {0};
-	struct loader l = {.m = m, .own = own_new(prefix), .err = err};
+	struct loader l = {.m = m, .own = m->own, .err = err};
 	int r;
 
 	bundle_index_name(prefix, &name);
-	m->own = l.own;
-	if (name.failed || !l.own)
+	l.own->prefix = strdup(prefix);
+	if (name.failed || !l.own->prefix)
 		return -ENOMEM;
 	r = file_read(m->place.rootfd, (const char *)name.p, index_max, &file, err);
 	if (r == 0)

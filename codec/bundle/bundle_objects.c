@@ -1,5 +1,6 @@
 #include "codec/bundle/bundle_objects.h"
 
+#include "codec/base/json_write.h"
 #include "codec/bundle/bundle.h"
 #include "codec/bundle/own.h"
 #include "codec/content/verify.h"
@@ -130,7 +131,8 @@ static int load_config(const struct look *c)
 	struct document d = {.type = DOCUMENT_CONFIG};
 	int r;
 
-	if ((!c->root && !c->n) || m->is_folder)
+	/* A SavedModel has said already which one it has, or why it has none. */
+	if ((!c->root && !c->n) || m->absent[d.type] || model_document(m, d.type, d.name))
 		return 0;
 	r = find_config(c, &config, &why);
 	if (r == -ENOMEM)
@@ -157,7 +159,6 @@ static int take_attribute(void *look, const struct graph_attribute *a)
 		return 0;
 	t->variable = arena_copy(&c->m->arena, a->full_name);
 	t->node = a->node;
-	t->used = model_uses_node(c->m, a->node);
 	return t->variable.p ? 0 : -ENOMEM;
 }
 
@@ -203,6 +204,7 @@ static int load_graph(struct model *m, const struct own_entry *graph, struct loo
 {
 	const struct graph_visitor visitor = {
 		.attribute = take_attribute, .edge = look_for_layers, .context = look};
+	struct bundle_own *own = m->own;
 	cleanup_buf struct buf stored = {0};
 	struct error edges = {0};
 	struct span message;
@@ -212,7 +214,7 @@ static int load_graph(struct model *m, const struct own_entry *graph, struct loo
 		r = object_graph_walk(message, &visitor, err);
 	if (r < 0)
 		return r;
-	if (object_graph_check(message, &m->n_objects, &edges) < 0)
+	if (object_graph_check(message, &own->n_objects, &edges) < 0)
 		model_note(m, "%s; TensorFlow cannot restore such a checkpoint", edges.text);
 	return add_graph_document(m, graph);
 }
@@ -255,10 +257,11 @@ int bundle_load_objects(struct model *m)
 size_t bundle_count_nameless(const struct model *m)
 {
 	static const char tail[] = "/.ATTRIBUTES/VARIABLE_VALUE";
+	const struct bundle_own *own = m->own;
 	const struct tensor *t;
 	size_t n = 0;
 
-	for (size_t i = 0; m->n_objects && (t = model_next(m, &i));)
+	for (size_t i = 0; own->n_objects && (t = model_next(m, &i));)
 		n += !t->variable.n && span_ends(t->key, span_str(tail));
 	return n;
 }
@@ -296,6 +299,21 @@ int bundle_print(struct model *m, const struct document *d, struct buf *out, str
 	return r == -EBADMSG ? -EIO : r;
 }
 
+void bundle_explain(const struct model *m, enum explained what, struct json_write *out)
+{
+	const struct bundle_own *own = m->own;
+
+	if (what != EXPLAIN_STORAGE)
+		return;
+	if (own->n_objects)
+		json_write_number(out, "objects", own->n_objects);
+	json_write_number(out, "shards", m->n_shards);
+	if (own->producer)
+		json_write_number(out, "bundle_producer", (uint64_t)own->producer);
+	json_write_text(out, "byte_order", span_str(own->big_endian ? "big" : "little"));
+	json_write_bool(out, "object_based", m->object_based);
+}
+
 int bundle_layers(struct model *m, struct layers *ret, struct error *err)
 {
 	return layers_read(m, &(struct layers_source){0}, ret, err);
@@ -314,7 +332,7 @@ void bundle_verify(struct model *m, void (*fault)(void *context, const char *sen
 {
 	const struct bundle_own *own = m->own;
 
-	for (size_t i = 0; own && i < own->n; i++) {
+	for (size_t i = 0; i < own->n; i++) {
 		const struct own_entry *e = &own->entries[i];
 		struct error why = {0};
 		int r = is_verified_elsewhere(m, e) ? 0 : verify_run(m, &e->run, NULL, &why);

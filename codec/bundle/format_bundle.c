@@ -103,8 +103,10 @@ static int load(struct model *m, struct error *err)
 {
 	int r;
 
+	m->own = calloc(1, sizeof(struct bundle_own));
 	m->stem = find_prefix(&m->place);
-	if (!m->stem || asprintf(&m->work, "%s.weightfs", m->stem[0] ? m->stem : BUNDLE_INDEX) < 0)
+	if (!m->own || !m->stem ||
+	    asprintf(&m->work, "%s.weightfs", m->stem[0] ? m->stem : BUNDLE_INDEX) < 0)
 		return -ENOMEM;
 	r = bundle_load(m, m->stem, err);
 	m->kind = m->object_based ? "object-based checkpoint" : "name-based checkpoint";
@@ -134,5 +136,6 @@ const struct format format_bundle = {
 	.graph = bundle_graph,
 	.print = bundle_print,
 	.layers = bundle_layers,
+	.explain = bundle_explain,
 	.release = own_release,
 };

@@ -2,19 +2,6 @@
 
 #include "codec/bundle/bundle.h"
 
-struct bundle_own *own_new(const char *prefix)
-{
-	struct bundle_own *own = calloc(1, sizeof(*own));
-
-	if (!own)
-		return NULL;
-	own->prefix = strdup(prefix);
-	if (own->prefix)
-		return own;
-	free(own);
-	return NULL;
-}
-
 const char *own_prefix(const struct model *m)
 {
 	return ((const struct bundle_own *)m->own)->prefix;
@@ -60,7 +47,7 @@ int own_add(struct bundle_own *own, const struct own_entry *like)
 const struct own_entry *own_graph(const struct bundle_own *own)
 {
 	/* Keys of slices begin with a NUL: the graph's comes last. */
-	const struct own_entry *last = own && own->n ? &own->entries[own->n - 1] : NULL;
+	const struct own_entry *last = own->n ? &own->entries[own->n - 1] : NULL;
 
 	return last && span_is(last->key, BUNDLE_GRAPH_KEY) ? last : NULL;
 }

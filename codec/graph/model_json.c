@@ -9,34 +9,6 @@ static void add_known(struct json_write *w, const char *key, struct span text)
 		json_write_text(w, key, text);
 }
 
-/* What the MetaGraphDefs are called below metagraphs/. */
-static void add_names(struct json_write *w, const struct model *m)
-{
-	json_write_array(w, "metagraph_names");
-	for (size_t i = 0; i < m->n_metagraphs; i++)
-		json_write_text(w, NULL, m->metagraphs[i].name);
-	json_write_close(w);
-}
-
-static void add_graph(struct json_write *w, const struct model *m)
-{
-	const struct model_graph *served = &m->metagraphs[m->served];
-
-	json_write_number(w, "metagraphs", m->n_metagraphs);
-	if (m->n_metagraphs > 1)
-		add_names(w, m);
-	json_write_array(w, "tags");
-	for (size_t i = 0; i < served->n_tags; i++)
-		json_write_text(w, NULL, served->tags[i]);
-	json_write_close(w);
-	json_write_array(w, "signatures");
-	for (size_t i = 0; i < m->n_documents; i++)
-		if (m->documents[i].type == DOCUMENT_SIGNATURE &&
-		    m->documents[i].metagraph == m->served)
-			json_write_text(w, NULL, m->documents[i].name);
-	json_write_close(w);
-}
-
 static void add_tensors(struct json_write *w, const struct model *m)
 {
 	uint64_t bytes = 0, damaged = 0;
@@ -105,16 +77,9 @@ int model_json(const struct model *m, struct buf *out)
 		json_write_text(&w, "kind", span_str(m->kind));
 	add_known(&w, "tensorflow_version", m->tensorflow_version);
 	add_known(&w, "keras_version", m->keras_version);
-	if (m->n_metagraphs)
-		add_graph(&w, m);
+	m->format->explain(m, EXPLAIN_WHOLE, &w);
 	add_tensors(&w, m);
-	if (m->n_objects)
-		json_write_number(&w, "objects", m->n_objects);
-	json_write_number(&w, "shards", m->n_shards);
-	if (m->bundle_producer)
-		json_write_number(&w, "bundle_producer", (uint64_t)m->bundle_producer);
-	json_write_text(&w, "byte_order", span_str(m->byte_order ? m->byte_order : "little"));
-	json_write_bool(&w, "object_based", m->object_based);
+	m->format->explain(m, EXPLAIN_STORAGE, &w);
 	if (read_only)
 		json_write_text(&w, "read_only", span_str(read_only->why));
 	add_absent(&w, m);

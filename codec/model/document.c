@@ -5,7 +5,7 @@ const struct document *model_document(const struct model *m, enum document_type 
 {
 	for (size_t i = 0; i < m->n_documents; i++)
 		if (m->documents[i].type == type && span_equal(m->documents[i].name, name) &&
-		    (type != DOCUMENT_SIGNATURE || m->documents[i].metagraph == m->served))
+		    (type != DOCUMENT_SIGNATURE || m->documents[i].group == m->served))
 			return &m->documents[i];
 	return NULL;
 }

@@ -22,18 +22,9 @@ enum document_type {
 
 struct document {
 	enum document_type type;
-	uint32_t metagraph; /* of a signature: whose it is, model->metagraphs[metagraph]; else 0 */
-	struct span name;   /* of a signature; empty otherwise */
+	uint32_t group;	  /* of a signature: the one that it is in, model->groups[group]; else 0 */
+	struct span name; /* of a signature; empty otherwise */
 	struct span text;
-};
-
-/* One MetaGraphDef of a SavedModel. */
-struct model_graph {
-	struct span *tags; /* in the order of the file */
-	size_t n_tags;
-	/* What it is called: its tags, sorted, with commas between; "untagged" if it has none. Of
-	 * several that would be called the same the second has "#2" behind, and so on. */
-	struct span name;
 };
 
 /* The document, or NULL; name matters for signatures only, which are those that are served. */

@@ -8,10 +8,16 @@
 #include "codec/model/model.h"
 
 struct change;
+struct json_write;
 struct layers;
 struct outbox;
 struct stage;
 struct staged;
+
+enum explained {
+	EXPLAIN_WHOLE,	 /* what it is, and what it is for: before its tensors are counted */
+	EXPLAIN_STORAGE, /* how they are stored */
+};
 
 /*
  * What decode_all() tells of a run of values (a tensor, or a slice of one): its bytes, or r and why
@@ -90,6 +96,9 @@ struct format {
 	 * *ret is to be released in any case. NULL: there are none.
 	 */
 	int (*layers)(struct model *m, struct layers *ret, struct error *err);
+	/* Adds members of model.json (codec/graph/model_json.h): the format's own, in two places.
+	 */
+	void (*explain)(const struct model *m, enum explained what, struct json_write *out);
 	/* Frees m->own, where that is not NULL. */
 	void (*release)(void *own);
 };
@@ -98,7 +107,7 @@ extern const struct format format_bundle, format_saved_model, format_v1, format_
 
 /*
  * Loads the bundle with that prefix (relative to the root) into the model: tensors, shards,
- * object graph. -ENOENT if it has no index.
+ * object graph; m->own begins with a struct bundle_own, all zero. -ENOENT if it has no index.
  */
 int bundle_load(struct model *m, const char *prefix, struct error *err);
 /* struct format's allows(), of what lies in a bundle. */

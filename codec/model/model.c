@@ -54,7 +54,7 @@ struct model *model_free(struct model *m)
 	if (m->own)
 		m->format->release(m->own);
 	free(m->documents);
-	free(m->metagraphs);
+	free(m->groups);
 	for (struct read_only *next, *reason = m->reasons; reason; reason = next) {
 		next = reason->before;
 		free(reason);
@@ -198,11 +198,6 @@ void model_remark(struct model *m, const char *format, ...)
 	buf_vprintf(&m->remarks, format, args);
 	va_end(args);
 	buf_add_u8(&m->remarks, '\n');
-}
-
-bool model_uses_node(const struct model *m, uint32_t node)
-{
-	return node / 8 < m->used_nodes.n && m->used_nodes.p[node / 8] >> node % 8 & 1;
 }
 
 void model_set_read_only(struct model *m, int r, const char *format, ...)

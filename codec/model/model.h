@@ -32,8 +32,7 @@ struct model {
 	char *workdir;	   /* absolute: another place for it, as the user chose; or NULL */
 	char *work_path;   /* absolute path of the work folder, for messages */
 	char *output;	   /* absolute: where saves go instead (codec/save/output.h); or NULL */
-	bool is_folder;	   /* the root is the model, all of it (a SavedModel) */
-	bool object_based; /* the keys are TF2's, and there is an object graph */
+	bool object_based; /* keys are paths in an object graph, as TensorFlow 2 makes them */
 	bool has_layers;   /* model_layers() may find some (codec/model/format.h) */
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	void *own;   /* what its format knows beside all this: that wing's own affair */
@@ -52,16 +51,12 @@ struct model {
 	const char *absent[DOCUMENT_TYPES];
 	const char *folders[3]; /* of files that are shown as they are; NULL behind the last one */
 
-	/* For model.json. Empty: unknown. */
-	const char *byte_order; /* of what is stored: NULL is "little" */
-	const char *kind;	/* in words: what saved it, or NULL */
+	/* Documents may be in groups, each with a name: the MetaGraphDefs of a SavedModel. */
+	struct span *groups;
+	size_t n_groups, served; /* served: the group that is shown as that of the model */
+
+	const char *kind; /* what saved it, in words; NULL: unknown. Likewise its versions */
 	struct span tensorflow_version, keras_version;
-	/* Nodes of the object graph that functions of a SavedModel work with: a bit each. */
-	struct span used_nodes;
-	size_t n_objects;		/* nodes of the object graph; 0: there is none */
-	struct model_graph *metagraphs; /* of a SavedModel */
-	size_t n_metagraphs, served;	/* served: index of the one that is shown */
-	int32_t bundle_producer;
 
 	/* The files that say what the model is, as they were at load: the base of all edits. The
 	 * last one is what is locked (codec/work/lock.h): the index, where there is one. */
@@ -131,8 +126,6 @@ int model_check_editable(const struct model *m, struct error *err);
 /* Adds a line to the model's notes, or to its remarks. */
 void model_note(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void model_remark(struct model *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* True if a function of the SavedModel works with that node (model->used_nodes). */
-bool model_uses_node(const struct model *m, uint32_t node);
 /*
  * Unmaps the data files of a model of which nothing is open or being looked at: of files that were
  * removed the space is free then. True if that could be done. Not for a model with edits, which may

@@ -4,7 +4,7 @@
 
 static void add_document_key(const struct document *d, struct buf *out)
 {
-	buf_printf(out, "%u/%u/", (unsigned)d->type, d->metagraph);
+	buf_printf(out, "%u/%u/", (unsigned)d->type, d->group);
 	buf_add(out, d->name);
 }
 

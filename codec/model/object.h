@@ -25,7 +25,7 @@ static inline struct object object_tensor(tensor_id id)
 }
 
 /*
- * Adds the key: of a tensor its key on disk; of a document its type, the number of its MetaGraphDef
+ * Adds the key: of a tensor its key on disk; of a document its type, the number of its group,
  * and its name, as "0/0/serving_default". -ENOMEM.
  */
 int object_key(const struct model *m, struct object o, struct buf *out);

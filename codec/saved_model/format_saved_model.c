@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "codec/base/json_write.h"
 #include "codec/base/lfs.h"
 #include "codec/bundle/bundle.h"
 #include "codec/bundle/bundle_files.h"
@@ -37,21 +38,24 @@ struct loader {
 	struct span file;   /* saved_model.pb */
 	struct metagraph g; /* the one at hand */
 	uint32_t n;	    /* which one that is */
-	bool restored;	    /* one of them is (struct metagraph) */
-	size_t kept_left;   /* bytes that may still be kept */
+	struct span *tags;  /* its own */
+	size_t n_tags;
+	struct metagraph served;
+	bool restored;	  /* one of them is (struct metagraph) */
+	size_t kept_left; /* bytes that may still be kept */
 	size_t tags_left, signatures_left;
 	struct error *err;
 };
 
-/* A copy in the arena. -EFBIG: that would be more than is reasonable. */
-static int keep(struct loader *l, struct span s, struct span *ret)
+/* A copy in that arena. -EFBIG: that would be more than is reasonable. */
+static int keep_in(struct loader *l, struct arena *arena, struct span s, struct span *ret)
 {
 	struct span copy;
 
 	if (s.n > l->kept_left)
 		return error_set(l->err, -EFBIG, "its tags and signatures take more than %d MiB",
 				 KEPT_MAX >> 20);
-	copy = arena_copy(&l->m->arena, s);
+	copy = arena_copy(arena, s);
 	if (!copy.p)
 		return -ENOMEM;
 	l->kept_left -= s.n;
@@ -59,8 +63,16 @@ static int keep(struct loader *l, struct span s, struct span *ret)
 	return 0;
 }
 
-static int load_tags(struct loader *l, struct model_graph *graph)
+static int keep(struct loader *l, struct span s, struct span *ret)
 {
+	return keep_in(l, &l->m->arena, s, ret);
+}
+
+/* Those of the MetaGraphDef at hand. */
+static int load_tags(struct loader *l)
+{
+	struct saved_model_own *own = l->m->own;
+	struct arena *arena = &own->bundle.arena;
 	struct span info = l->g.info, tag;
 	size_t n = 0;
 	int r;
@@ -72,15 +84,14 @@ static int load_tags(struct loader *l, struct model_graph *graph)
 	if (n > l->tags_left)
 		return error_set(l->err, -EFBIG, "it has more than %d tags", TAGS_MAX);
 	l->tags_left -= n;
-	graph->tags = arena_alloc(&l->m->arena, n * sizeof(*graph->tags));
-	if (!graph->tags)
+	l->tags = arena_alloc(arena, n * sizeof(*l->tags));
+	if (!l->tags)
 		return -ENOMEM;
 	info = l->g.info;
-	while (graph->n_tags < n && metagraph_next_tag(&info, &tag) > 0) {
-		r = keep(l, tag, &graph->tags[graph->n_tags]);
+	for (l->n_tags = 0; l->n_tags < n && metagraph_next_tag(&info, &tag) > 0; l->n_tags++) {
+		r = keep_in(l, arena, tag, &l->tags[l->n_tags]);
 		if (r < 0)
 			return r;
-		graph->n_tags++;
 	}
 	return 0;
 }
@@ -99,23 +110,26 @@ static size_t count_namesakes(const struct model *m, struct span name, size_t n)
 	size_t found = 0;
 
 	for (size_t i = 0; i < n && name.n <= NAME_MAX; i++)
-		found += span_starts(m->metagraphs[i].name, name) &&
-			 (m->metagraphs[i].name.n == name.n ||
-			  m->metagraphs[i].name.p[name.n] == '#');
+		found += span_starts(m->groups[i], name) &&
+			 (m->groups[i].n == name.n || m->groups[i].p[name.n] == '#');
 	return found;
 }
 
-static int name_metagraph(struct loader *l, struct model_graph *graph)
+/*
+ * It is called by its tags, sorted, with commas between; "untagged" if it has none. Of several that
+ * would be called the same the second has "#2" behind, and so on.
+ */
+static int name_metagraph(struct loader *l)
 {
-	cleanup_free struct span *sorted = calloc(graph->n_tags + 1, sizeof(*sorted));
+	cleanup_free struct span *sorted = calloc(l->n_tags + 1, sizeof(*sorted));
 	cleanup_buf struct buf name = {0};
 	size_t before;
 
 	if (!sorted)
 		return -ENOMEM;
-	memcpy(sorted, graph->tags, graph->n_tags * sizeof(*sorted));
-	qsort(sorted, graph->n_tags, sizeof(*sorted), compare_tags);
-	for (size_t i = 0; i < graph->n_tags; i++) {
+	memcpy(sorted, l->tags, l->n_tags * sizeof(*sorted));
+	qsort(sorted, l->n_tags, sizeof(*sorted), compare_tags);
+	for (size_t i = 0; i < l->n_tags; i++) {
 		buf_add_str(&name, i ? "," : "");
 		buf_add(&name, sorted[i]);
 	}
@@ -124,7 +138,7 @@ static int name_metagraph(struct loader *l, struct model_graph *graph)
 	before = count_namesakes(l->m, buf_span(&name), l->n);
 	if (before)
 		buf_printf(&name, "#%zu", before + 1);
-	return name.failed ? -ENOMEM : keep(l, buf_span(&name), &graph->name);
+	return name.failed ? -ENOMEM : keep(l, buf_span(&name), &l->m->groups[l->n]);
 }
 
 static int load_version(struct loader *l)
@@ -142,7 +156,7 @@ static struct document *find_signature(const struct loader *l, struct span name)
 {
 	struct model *m = l->m;
 
-	for (size_t i = m->n_documents; i > 0 && m->documents[i - 1].metagraph == l->n; i--)
+	for (size_t i = m->n_documents; i > 0 && m->documents[i - 1].group == l->n; i--)
 		if (span_equal(m->documents[i - 1].name, name))
 			return &m->documents[i - 1];
 	return NULL;
@@ -150,7 +164,7 @@ static struct document *find_signature(const struct loader *l, struct span name)
 
 static int add_signature(struct loader *l, const struct metagraph_signature *s)
 {
-	struct document d = {.type = DOCUMENT_SIGNATURE, .metagraph = l->n};
+	struct document d = {.type = DOCUMENT_SIGNATURE, .group = l->n};
 	struct document *old;
 	int r = signature_check(s->def, l->err);
 
@@ -191,38 +205,44 @@ static int load_signatures(struct loader *l)
 
 static int load_metagraph(struct loader *l)
 {
-	struct model_graph *graph = &l->m->metagraphs[l->n];
-	int r = load_tags(l, graph);
+	struct saved_model_own *own = l->m->own;
+	int r = load_tags(l);
 
 	if (r == 0)
-		r = name_metagraph(l, graph);
-	return r < 0 ? r : load_signatures(l);
+		r = name_metagraph(l);
+	if (r == 0)
+		r = load_signatures(l);
+	if (r < 0)
+		return r;
+	l->restored |= l->g.restored;
+	if (l->n != l->m->served)
+		return 0;
+	l->served = l->g;
+	own->tags = l->tags;
+	own->n_tags = l->n_tags;
+	return 0;
 }
 
 static int load_metagraphs(struct loader *l)
 {
 	struct model *m = l->m;
 	struct span rest = l->file;
-	struct metagraph served = {0};
-	int r = saved_model_served(l->file, &m->served, &m->n_metagraphs, l->err);
+	int r = saved_model_served(l->file, &m->served, &m->n_groups, l->err);
 
 	if (r < 0)
 		return r;
-	if (m->n_metagraphs > METAGRAPHS_MAX)
+	if (m->n_groups > METAGRAPHS_MAX)
 		return error_set(l->err, -EFBIG, "it has more than %d MetaGraphDefs",
 				 METAGRAPHS_MAX);
-	m->metagraphs = calloc(m->n_metagraphs, sizeof(*m->metagraphs));
-	if (!m->metagraphs)
+	m->groups = calloc(m->n_groups, sizeof(*m->groups));
+	if (!m->groups)
 		return -ENOMEM;
-	for (; l->n < m->n_metagraphs && saved_model_next(&rest, &l->g) > 0; l->n++) {
+	for (; l->n < m->n_groups && saved_model_next(&rest, &l->g) > 0; l->n++) {
 		r = load_metagraph(l);
 		if (r < 0)
 			return r;
-		l->restored |= l->g.restored;
-		if (l->n == m->served)
-			served = l->g;
 	}
-	l->g = served;
+	l->g = l->served;
 	return load_version(l);
 }
 
@@ -315,20 +335,13 @@ static int try_keras(struct model *m, struct span object_graph, struct error *er
 
 /* ---- the whole ---- */
 
-/* Which of two variables of one name is which is all that this is for. */
-static int load_used_nodes(struct loader *l)
-{
-	cleanup_buf struct buf bits = {0};
-	int r = saved_model_used_nodes(l->g.object_graph, &bits);
+/* What the graph says of the variables, as far as it is read. */
+struct graph_says {
+	bool restored;	 /* TensorFlow wants some */
+	struct buf used; /* bits of the nodes that functions work with (uses_node()) */
+};
 
-	if (r == -EBADMSG)
-		return 0;
-	if (r == 0 && bits.n)
-		l->m->used_nodes = arena_copy(&l->m->arena, buf_span(&bits));
-	return r < 0 || !bits.n || l->m->used_nodes.p ? r : -ENOMEM;
-}
-
-static int load_graph(struct model *m, struct span file, bool *ret_restored, struct error *err)
+static int load_graph(struct model *m, struct span file, struct graph_says *ret, struct error *err)
 {
 	struct loader l = {
 		.m = m,
@@ -345,16 +358,18 @@ static int load_graph(struct model *m, struct span file, bool *ret_restored, str
 	m->kind = l.g.object_graph.p ? "TensorFlow 2 SavedModel" : "TensorFlow 1 SavedModel";
 	if (!m->n_documents)
 		model_set_absent(m, DOCUMENT_SIGNATURE, "the model has none");
-	*ret_restored = l.restored;
-	r = load_used_nodes(&l);
-	return r < 0 ? r : try_keras(m, l.g.object_graph, err);
+	ret->restored = l.restored;
+	r = saved_model_used_nodes(l.g.object_graph, &ret->used);
+	if (r < 0)
+		buf_reset(&ret->used);
+	return r == -ENOMEM ? r : try_keras(m, l.g.object_graph, err);
 }
 
 /* The variables alone are shown of a model whose graph we do not take. */
 static void do_without_graph(struct model *m, const char *why)
 {
 	m->n_documents = 0;
-	m->n_metagraphs = 0;
+	m->n_groups = 0;
 	m->kind = "SavedModel";
 	model_set_absent(m, DOCUMENT_SIGNATURE, why);
 	set_no_keras(m, why);
@@ -372,7 +387,7 @@ static int add_base_unread(struct model *m, const char *name)
 	return model_add_base_as(m, name, &id, 0);
 }
 
-static int read_graph(struct model *m, bool *ret_restored, struct error *err)
+static int read_graph(struct model *m, struct graph_says *ret, struct error *err)
 {
 	cleanup_saved_model_file struct saved_model_file file = {0};
 	int r = saved_model_file_read(m->place.rootfd, GRAPH, &file, err);
@@ -381,17 +396,16 @@ static int read_graph(struct model *m, bool *ret_restored, struct error *err)
 		r = lfs_check(file.bytes, GRAPH, err);
 	if (r < 0)
 		return r;
-	r = load_graph(m, file.bytes, ret_restored, err);
+	r = load_graph(m, file.bytes, ret, err);
 	return r < 0 ? error_prefix(err, r, GRAPH)
 		     : model_add_base_as(m, GRAPH, &file.id, file.crc);
 }
 
-/* *ret_restored: TensorFlow wants variables, as far as that is known. */
-static int load_documents(struct model *m, bool *ret_restored, struct error *err)
+static int load_documents(struct model *m, struct graph_says *ret, struct error *err)
 {
 	bool binary = place_has(&m->place, GRAPH);
 	struct error why = {.text = GRAPH_TEXT " is text, of which nothing is read"};
-	int r = binary ? read_graph(m, ret_restored, &why) : -EFBIG;
+	int r = binary ? read_graph(m, ret, &why) : -EFBIG;
 
 	if (r < 0 && r != -EFBIG)
 		return error_set(err, r, "%s", why.text);
@@ -442,29 +456,47 @@ static void find_assets(struct model *m)
 			m->folders[n++] = names[i];
 }
 
+/* Which of two variables of one name is which is all that this is for. */
+static void mark_used(struct model *m, struct span used)
+{
+	struct tensor *t;
+
+	for (size_t i = 0; (t = model_next(m, &i));)
+		t->used = t->variable.n && uses_node(used, t->node);
+}
+
+/* The index is loaded last: it is to be the last of the base. */
+static int load_parts(struct model *m, struct graph_says *graph, struct error *err)
+{
+	int r = load_documents(m, graph, err);
+
+	if (r == 0)
+		r = load_variables(m, graph->restored, err);
+	if (r < 0)
+		return r;
+	mark_used(m, buf_span(&graph->used));
+	return m->n_groups ? saved_model_name_variables(m, buf_span(&graph->used)) : 0;
+}
+
 static int load(struct model *m, struct error *err)
 {
-	bool restored = false;
+	struct graph_says graph = {0};
 	int r;
 
 	if (!place_has(&m->place, GRAPH) && !place_has(&m->place, GRAPH_TEXT))
 		return error_set(err, -ENOTSUP,
 				 "%s/" CHUNKED " is a chunked SavedModel, which is not supported",
 				 m->place.argument);
-	m->is_folder = true;
+	m->own = calloc(1, sizeof(struct saved_model_own));
 	m->work = strdup(".weightfs");
-	if (!m->work)
+	if (!m->own || !m->work)
 		return -ENOMEM;
 	find_assets(m);
 	if (place_has(&m->place, CHUNKED))
 		model_note(m, "there is a " CHUNKED " too, which some versions of TensorFlow "
 			      "load instead of " GRAPH "; it is neither shown nor edited");
-	/* The index is loaded last: it is to be the last of the base. */
-	r = load_documents(m, &restored, err);
-	if (r == 0)
-		r = load_variables(m, restored, err);
-	if (r == 0 && m->n_metagraphs)
-		r = saved_model_name_variables(m);
+	r = load_parts(m, &graph, err);
+	buf_release(&graph.used);
 	if (r == 0)
 		bundle_remark_nameless(m);
 	return r;
@@ -545,6 +577,41 @@ static int print(struct model *m, const struct document *d, struct buf *out, str
 					     : bundle_print(m, d, out, err);
 }
 
+/* What the MetaGraphDefs are called below metagraphs/. */
+static void add_names(struct json_write *out, const struct model *m)
+{
+	json_write_array(out, "metagraph_names");
+	for (size_t i = 0; i < m->n_groups; i++)
+		json_write_text(out, NULL, m->groups[i]);
+	json_write_close(out);
+}
+
+static void explain_graph(const struct model *m, struct json_write *out)
+{
+	const struct saved_model_own *own = m->own;
+
+	json_write_number(out, "metagraphs", m->n_groups);
+	if (m->n_groups > 1)
+		add_names(out, m);
+	json_write_array(out, "tags");
+	for (size_t i = 0; i < own->n_tags; i++)
+		json_write_text(out, NULL, own->tags[i]);
+	json_write_close(out);
+	json_write_array(out, "signatures");
+	for (size_t i = 0; i < m->n_documents; i++)
+		if (m->documents[i].type == DOCUMENT_SIGNATURE &&
+		    m->documents[i].group == m->served)
+			json_write_text(out, NULL, m->documents[i].name);
+	json_write_close(out);
+}
+
+static void explain(const struct model *m, enum explained what, struct json_write *out)
+{
+	if (what == EXPLAIN_WHOLE && m->n_groups)
+		explain_graph(m, out);
+	bundle_explain(m, what, out);
+}
+
 static int find_layers(struct model *m, struct layers *ret, struct error *err)
 {
 	static const struct layers_source source = {
@@ -569,5 +636,6 @@ const struct format format_saved_model = {
 	.graph = bundle_graph,
 	.print = print,
 	.layers = find_layers,
+	.explain = explain,
 	.release = own_release,
 };

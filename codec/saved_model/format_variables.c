@@ -63,5 +63,6 @@ const struct format format_variables = {
 	.graph = bundle_graph,
 	.print = bundle_print,
 	.layers = bundle_layers,
+	.explain = bundle_explain,
 	.release = own_release,
 };

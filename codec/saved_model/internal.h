@@ -2,7 +2,8 @@
 #ifndef CODEC_SAVED_MODEL_INTERNAL_H
 #define CODEC_SAVED_MODEL_INTERNAL_H
 
-#include "codec/model/model.h"
+#include "codec/bundle/own.h"
+#include "codec/graph/layers.h"
 
 /* Names of files. */
 #define GRAPH	    "saved_model.pb"
@@ -14,13 +15,25 @@
 
 static const uint64_t metadata_max = 256 << 20; /* bytes of keras_metadata.pb */
 
+/* What the model has as m->own. */
+struct saved_model_own {
+	struct bundle_own bundle; /* its arena has the tags, too */
+	struct span *tags;	  /* of the MetaGraphDef that is shown, in the order of the file */
+	size_t n_tags;
+};
+
+/* True if a function works with that node of the graph in saved_model.pb: it has a bit each. */
+static inline bool uses_node(struct span used, uint32_t node)
+{
+	return node / 8 < used.n && used.p[node / 8] >> node % 8 & 1;
+}
+
 /*
  * Names the variables of a loaded model that have no name in the checkpoint as saved_model.pb does.
  * Where that cannot be read it is remarked. -ENOMEM.
  */
-int saved_model_name_variables(struct model *m);
+int saved_model_name_variables(struct model *m, struct span used);
 /* struct layers_source's (codec/graph/layers.h). */
-struct keras_node;
 int saved_model_keras_nodes(struct model *m,
 			    int (*each)(void *context, const struct keras_node *node),
 			    void *context, struct error *err);

@@ -53,6 +53,7 @@ struct naming {
 	struct model *m;
 	const struct object_match *match;
 	struct span *names; /* of the saved nodes */
+	struct span used;
 };
 
 static int name_variable(void *naming, const struct graph_attribute *a)
@@ -65,21 +66,22 @@ static int name_variable(void *naming, const struct graph_attribute *a)
 		return 0;
 	t->variable = arena_copy(&n->m->arena, n->names[saved]);
 	t->node = a->node;
-	t->used = model_uses_node(n->m, saved);
+	t->used = uses_node(n->used, saved);
 	return t->variable.p ? 0 : -ENOMEM;
 }
 
-static int name_variables(struct model *m, const struct objects *o, struct error *err)
+static int name_variables(struct model *m, const struct objects *o, struct span used,
+			  struct error *err)
 {
 	cleanup_free struct span *names = calloc(o->match.n_saved + 1, sizeof(*names));
-	struct naming n = {m, &o->match, names};
+	struct naming n = {m, &o->match, names, used};
 	const struct graph_visitor v = {.attribute = name_variable, .context = &n};
 	int r = names ? object_names(o->saved, names, o->match.n_saved, err) : -ENOMEM;
 
 	return r < 0 ? r : object_graph_walk(o->checkpoint, &v, err);
 }
 
-int saved_model_name_variables(struct model *m)
+int saved_model_name_variables(struct model *m, struct span used)
 {
 	struct objects o = {0};
 	struct error err = {""};
@@ -89,7 +91,7 @@ int saved_model_name_variables(struct model *m)
 		return 0;
 	r = read_objects(m, &o, &err);
 	if (r == 0)
-		r = name_variables(m, &o, &err);
+		r = name_variables(m, &o, used, &err);
 	release(&o);
 	if (r < 0 && r != -ENOMEM)
 		model_remark(m, "names of variables cannot be taken from " GRAPH ": %s", err.text);

@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 
+#include "codec/base/json_write.h"
 #include "codec/container/pbwire.h"
 #include "codec/tensor/slices.h"
 #include "codec/v1/v1.h"
@@ -526,11 +527,21 @@ static void release(void *p)
 	free(own);
 }
 
+static void explain(const struct model *m, enum explained what, struct json_write *out)
+{
+	if (what != EXPLAIN_STORAGE)
+		return;
+	json_write_number(out, "shards", m->n_shards);
+	json_write_text(out, "byte_order", span_str("little"));
+	json_write_bool(out, "object_based", false);
+}
+
 const struct format format_v1 = {
 	.name = "v1 checkpoint",
 	.probe = probe,
 	.load = load,
 	.decode = v1_decode,
 	.decode_all = v1_decode_all,
+	.explain = explain,
 	.release = release,
 };

@@ -31,13 +31,13 @@ static int add_component(struct span name, const char *ending, struct buf *out)
 	return out->n - start > NAME_MAX ? -ENAMETOOLONG : 1;
 }
 
-int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *out)
+int metagraph_signatures(const struct model *m, uint32_t group, struct buf *out)
 {
 	int r = 1;
 
-	if (m->n_metagraphs > 1) {
+	if (m->n_groups > 1) {
 		buf_add_str(out, "metagraphs/");
-		r = add_component(m->metagraphs[metagraph].name, "", out);
+		r = add_component(m->groups[group], "", out);
 		buf_add_u8(out, '/');
 	}
 	buf_add_str(out, "signatures");
@@ -47,7 +47,7 @@ int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *
 static int signature_path(const struct showing *s, struct buf *out)
 {
 	const struct document *d = document_of(s, DOCUMENT_SIGNATURE);
-	int r = d ? metagraph_signatures(s->branch->model, d->metagraph, out) : 0;
+	int r = d ? metagraph_signatures(s->branch->model, d->group, out) : 0;
 
 	if (r <= 0)
 		return r;

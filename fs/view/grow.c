@@ -234,9 +234,9 @@ static int add_metagraphs(struct grower *g)
 	const struct model *m = g->branch->model;
 	struct node link = {.type = NODE_LINK, .branch = g->branch->number};
 
-	if (m->n_metagraphs < 2)
+	if (m->n_groups < 2)
 		return 0;
-	for (uint32_t i = 0; i < m->n_metagraphs; i++) {
+	for (uint32_t i = 0; i < m->n_groups; i++) {
 		cleanup_buf struct buf path = {0};
 		int r = metagraph_signatures(m, i, &path);
 		node_id folder;
@@ -245,7 +245,7 @@ static int add_metagraphs(struct grower *g)
 			return -ENOMEM;
 		folder = r < 0 ? NODE_NONE : enter_path(g, buf_span(&path));
 		if (!folder)
-			log_line("not shown: the MetaGraphDef '%s'", quote(m->metagraphs[i].name));
+			log_line("not shown: the MetaGraphDef '%s'", quote(m->groups[i]));
 		else if (i == m->served)
 			link.object = folder;
 	}

@@ -111,7 +111,7 @@ int draft_read(const struct draft *d, struct buf *out, struct error *err);
  * Adds the path of the folder of a MetaGraphDef's signatures: "signatures", or one below
  * metagraphs/ if the model has several. -ENAMETOOLONG: it cannot be shown.
  */
-int metagraph_signatures(const struct model *m, uint32_t metagraph, struct buf *out);
+int metagraph_signatures(const struct model *m, uint32_t group, struct buf *out);
 
 /* The list; a node's kind is an index into it. kind_count of them. */
 extern const struct kind *const kinds[];

@@ -7,8 +7,10 @@
 
 #include "codec/graph/model_json.h"
 #include "codec/model/format.h"
+#include "codec/saved_model/internal.h"
 #include "codec/base/json.h"
 #include "codec/model/format.h"
+#include "codec/saved_model/internal.h"
 #include "codec/open.h"
 #include "texts.h"
 
@@ -68,7 +70,7 @@ static void check_signatures(struct model *m, const struct json *truth, uint32_t
 		cleanup_buf struct buf text = {0};
 		struct error err = {0};
 
-		if (d->type != DOCUMENT_SIGNATURE || d->metagraph != n)
+		if (d->type != DOCUMENT_SIGNATURE || d->group != n)
 			continue;
 		assert_int_equal(model_print(m, d, &text, &err), 0);
 		assert_int_equal(json_parse(&json, buf_span(&text), &err), 0);
@@ -125,13 +127,12 @@ static void check_metagraphs(struct model *m, const struct json *truth)
 	for (json_ref i = truth->values[list].child; i; i = truth->values[i].next, n++) {
 		json_ref tags = json_get(truth, i, "tags");
 
-		assert_int_equal(m->metagraphs[n].n_tags, count(truth, tags));
 		check_signatures(m, truth, n, i);
 		if (count(truth, tags) == 1 && json_is(truth, truth->values[tags].child, "serve"))
 			assert_int_equal(m->served, n);
 	}
-	assert_int_equal(m->n_metagraphs, n);
-	assert_says(m->metagraphs[m->served].name, "serve");
+	assert_int_equal(m->n_groups, n);
+	assert_says(m->groups[m->served], "serve");
 }
 
 static void check_object_graph(struct model *m, const struct json *truth)
@@ -147,11 +148,10 @@ static void check_object_graph(struct model *m, const struct json *truth)
 	assert_true(!d == !nodes && !d == (m->absent[DOCUMENT_OBJECT_GRAPH] != NULL));
 	if (!d)
 		return;
-	buf_printf(&number, "%zu", m->n_objects);
-	assert_same(buf_span(&number), truth->values[nodes].text);
 	assert_int_equal(model_print(m, d, &text, &err), 0);
 	assert_int_equal(json_parse(&graph, buf_span(&text), &err), 0);
-	assert_int_equal(count(&graph, json_get(&graph, 0, "nodes")), m->n_objects);
+	buf_printf(&number, "%zu", (size_t)count(&graph, json_get(&graph, 0, "nodes")));
+	assert_same(buf_span(&number), truth->values[nodes].text);
 }
 
 static const struct {
@@ -332,7 +332,7 @@ TEST(signatures_of_tensorflow_itself_are_not_shown)
 	assert_int_equal(m->n_documents, 0);
 	assert_string_equal(m->absent[DOCUMENT_SIGNATURE], "the model has none");
 	check_base(m, "saved_model.pb ");
-	assert_null(m->own);
+	assert_null(own_prefix(m));
 	model_close(m);
 	folder_unmake(&f);
 }
@@ -380,12 +380,12 @@ TEST(names_of_metagraphs)
 	folder_write(&f, "saved_model.pb", buf_span(&file));
 	buf_release(&file);
 	m = open_model_in(f.path, ".");
-	assert_int_equal(m->n_metagraphs, ARRAY_SIZE(cases));
+	assert_int_equal(m->n_groups, ARRAY_SIZE(cases));
 	assert_int_equal(m->served, 2);
 	assert_true(model_document(m, DOCUMENT_SIGNATURE, span_str("same")) == &m->documents[2]);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		assert_says(m->metagraphs[i].name, cases[i].name);
-		assert_int_equal(m->documents[i].metagraph, i);
+		assert_says(m->groups[i], cases[i].name);
+		assert_int_equal(m->documents[i].group, i);
 	}
 	model_close(m);
 	folder_unmake(&f);

@@ -98,7 +98,7 @@ TEST(objects_by_their_keys)
 	static const struct document documents[] = {
 		{.type = DOCUMENT_CONFIG},
 		{.type = DOCUMENT_SIGNATURE, .name = {(const uint8_t *)"a/b", 3}},
-		{.type = DOCUMENT_SIGNATURE, .metagraph = 1, .name = {(const uint8_t *)"a/b", 3}},
+		{.type = DOCUMENT_SIGNATURE, .group = 1, .name = {(const uint8_t *)"a/b", 3}},
 	};
 	struct object none;
 

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "codec/model/format.h"
+#include "codec/saved_model/internal.h"
 #include "codec/base/json.h"
 #include "codec/graph/model_json.h"
 #include "texts.h"
@@ -19,35 +20,39 @@ static void check(const struct model *m, const char *expected)
 
 TEST(checkpoint)
 {
-	struct model m = {.format = &format_bundle, .n_shards = 3, .object_based = true};
+	struct bundle_own own = {.prefix = NULL};
+	struct model m = {.format = &format_bundle, .own = &own, .n_shards = 3};
 
+	m.object_based = true;
 	check(&m, "{\n\t'format':\t'checkpoint',\n\t'tensors':\t0,\n\t'bytes':\t0,\n"
 		  "\t'shards':\t3,\n\t'byte_order':\t'little',\n\t'object_based':\ttrue\n}\n");
 }
 
 TEST(saved_model)
 {
-	struct span tags[] = {span_str("serve"), span_str("gpu")};
+	struct span tags[] = {span_str("serve"), span_str("gpu")}, group = span_str("gpu,serve");
 	struct document documents[] = {
 		{DOCUMENT_SIGNATURE, 0, span_str("serving_default"), span_str("")},
 		{DOCUMENT_CONFIG, 0, span_str(""), span_str("{}")},
 		{DOCUMENT_SIGNATURE, 0, span_str("b"), span_str("")},
 		{DOCUMENT_SIGNATURE, 1, span_str("of another"), span_str("")},
 	};
-	struct model_graph graphs[] = {{tags, 2, span_str("gpu,serve")}};
+	struct saved_model_own own = {
+		.bundle = {.big_endian = true, .producer = 1, .n_objects = 7},
+		.tags = tags,
+		.n_tags = 2,
+	};
 	static const struct read_only reason = {-EROFS, NULL, "nobody may"};
 	struct model m = {
 		.format = &format_saved_model,
+		.own = &own,
 		.kind = "a kind",
 		.tensorflow_version = span_str("2.12.0"),
 		.keras_version = span_str("2.12.1"),
-		.metagraphs = graphs,
-		.n_metagraphs = 1,
+		.groups = &group,
+		.n_groups = 1,
 		.documents = documents,
 		.n_documents = 4,
-		.n_objects = 7,
-		.bundle_producer = 1,
-		.byte_order = "big",
 		.read_only = &reason,
 	};
 
@@ -79,16 +84,17 @@ static void check_member(const struct model *m, const char *name, const char *ex
 
 TEST(several_metagraphs)
 {
-	struct span serve = span_str("serve");
+	struct span serve = span_str("serve"), groups[] = {span_str("untagged"), serve};
 	struct document documents[] = {
 		{DOCUMENT_SIGNATURE, 0, span_str("a"), span_str("")},
 		{DOCUMENT_SIGNATURE, 1, span_str("b"), span_str("")},
 	};
-	struct model_graph graphs[] = {{NULL, 0, span_str("untagged")}, {&serve, 1, serve}};
+	struct saved_model_own own = {.tags = &serve, .n_tags = 1};
 	struct model m = {
 		.format = &format_saved_model,
-		.metagraphs = graphs,
-		.n_metagraphs = 2,
+		.own = &own,
+		.groups = groups,
+		.n_groups = 2,
 		.served = 1,
 		.documents = documents,
 		.n_documents = 2,
@@ -102,7 +108,8 @@ TEST(several_metagraphs)
 
 TEST(why_something_is_absent)
 {
-	struct model m = {.format = &format_bundle};
+	struct bundle_own own = {.prefix = NULL};
+	struct model m = {.format = &format_bundle, .own = &own};
 
 	check_member(&m, "absent", "");
 	m.absent[DOCUMENT_CONFIG] = "no \"Keras\"";
@@ -118,7 +125,8 @@ TEST(why_something_is_absent)
 
 TEST(notes_line_by_line)
 {
-	struct model m = {.format = &format_bundle};
+	struct bundle_own own = {.prefix = NULL};
+	struct model m = {.format = &format_bundle, .own = &own};
 
 	check_member(&m, "notes", "");
 	model_note(&m, "one %d", 1);
@@ -135,8 +143,12 @@ TEST(odd_names)
 		span_of("a\0b", 3),	span_str("\xff\xc3"), span_str("\xc3\xa9"),
 		span_str("\"\\\n\x7f"), span_str(""),
 	};
-	struct model_graph graphs[] = {{tags, 5, span_str("")}};
-	struct model m = {.format = &format_saved_model, .metagraphs = graphs, .n_metagraphs = 1};
+	struct saved_model_own own = {.tags = tags, .n_tags = 5};
+	struct span group = {0};
+	struct model m = {.format = &format_saved_model, .own = &own};
+
+	m.groups = &group;
+	m.n_groups = 1;
 
 	check_member(&m, "tags",
 		     "['a\\u0000b', '\\ufffd\\ufffd', '\\u00e9', '\\'\\\\\\n\\u007f', '']");
@@ -149,6 +161,7 @@ static void check_tensors(const struct tensor *tensors, size_t n, const char *ke
 	cleanup_model struct model *m = model_new();
 
 	m->format = &format_bundle;
+	m->own = calloc(1, sizeof(struct bundle_own));
 	for (size_t i = 0; i < n; i++) {
 		const char name[] = {(char)('a' + i)};
 		struct tensor t = tensors[i];

@@ -26,8 +26,8 @@ static void look_at_documents(struct model *m)
 	for (size_t i = 0; i < m->n_documents; i++) {
 		const struct document *d = &m->documents[i];
 
-		MUST(d->metagraph < m->n_metagraphs || !d->metagraph);
-		MUST(d->metagraph != m->served || model_document(m, d->type, d->name) == d);
+		MUST(d->group < m->n_groups || !d->group);
+		MUST(d->group != m->served || model_document(m, d->type, d->name) == d);
 		buf_reset(&out);
 		if (model_print(m, d, &out, &err) == 0)
 			must_be_json(buf_span(&out));
