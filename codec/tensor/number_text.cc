@@ -215,6 +215,19 @@ char *put(char *to, uint32_t dtype, const form &how, const uint8_t *element)
 	return end + 1;
 }
 
+/* Copies of a fixed size take no calls: most floats have 8 to 16 characters. */
+void align(const char *text, size_t n, size_t width, char *out)
+{
+	if (n < 8 || width > 16) {
+		memset(out, ' ', width - n);
+		memcpy(out + width - n, text, n);
+		return;
+	}
+	memset(out, ' ', 8);
+	memcpy(out + width - n, text, 8);
+	memcpy(out + width - 8, text + n - 8, 8);
+}
+
 /* ---- reading ---- */
 
 /* A part of a word. */
@@ -518,11 +531,13 @@ uint32_t number_text_width(uint32_t dtype)
 void number_text_format(uint32_t dtype, const uint8_t *element, char *out)
 {
 	const form &how = form_of(dtype);
-	char text[2 * text_max];
-	auto n = static_cast<size_t>(put(text, dtype, how, element) - text);
+	char text[2 * text_max], *end;
 
-	memset(out, ' ', how.width - n);
-	memcpy(out + how.width - n, text, n);
+	if (how.of == sort::float32 && !how.pair) /* what nearly all models are made of */
+		end = put_float(text, bits_as<float>(static_cast<uint32_t>(load(element, 4))));
+	else
+		end = put(text, dtype, how, element);
+	align(text, static_cast<size_t>(end - text), how.width, out);
 }
 
 bool number_text_alike(uint32_t dtype, const uint8_t *a, const uint8_t *b)
