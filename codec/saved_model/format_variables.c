@@ -59,6 +59,7 @@ const struct format format_variables = {
 	.save_elsewhere = save_elsewhere,
 	.keep = bundle_keep,
 	.owns = owns,
+	.allows = bundle_allows,
 	.verify = bundle_verify,
 	.graph = bundle_graph,
 	.print = bundle_print,
