@@ -62,10 +62,13 @@ static enum exit_code report_failure(struct buf *line, const struct view *v, con
 				  "back and mount it again, or drop the edits with 'weightctl "
 				  "discard')");
 	else if (r == -ESTALE)
-		buf_add_str(line,
-			    " (the model was changed by somebody else: copy what you edited "
-			    "out of the mount, as 'weightctl status' lists it; then 'weightctl "
-			    "discard' drops the edits)");
+		buf_printf(line,
+			   " (the model was changed by somebody else: copy what you edited "
+			   "out of the mount, as 'weightctl status' lists it%s; then 'weightctl "
+			   "discard' drops the edits)",
+			   v->folder ? ", where what was removed is shown again once its old "
+				       "files are back"
+				     : "");
 	return r == -ESTALE ? EXIT_CHANGED : EXIT_SAVE_FAILED;
 }
 

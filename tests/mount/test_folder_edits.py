@@ -122,12 +122,18 @@ def test_every_way_to_end_saves_all(training, way):
 
 def test_edits_of_a_checkpoint_that_is_rotated_away(training):
     with Mount(training.folder) as m:
-        edit(m.path / 'ckpt-1' / WEIGHT)
+        lost = edit(m.path / 'ckpt-1' / WEIGHT)
         content = edit(m.path / 'ckpt-2' / WEIGHT)
+        old = {path: path.read_bytes() for path in training.folder.glob('ckpt-1.[id]*')}
         training.save('ckpt-4')
         code, text = m.unmount()
         assert code == CHANGED
-        assert 'ckpt-1.index: removed' in text
+        assert 'ckpt-1.index: removed' in text and 'once its old files are back' in text
+        for path, file in old.items():
+            path.write_bytes(file)
+        wait_until(lambda: 'ckpt-1' in listed(m), 'the checkpoint is shown again')
+        assert (m.path / 'ckpt-1' / WEIGHT).read_bytes() == lost
+        training.remove('ckpt-1')
         assert cat(training.folder / 'ckpt-2', 'w') == content
         m.give_up()
     with Mount(training.folder) as m:
