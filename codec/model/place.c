@@ -150,6 +150,13 @@ bool place_has(const struct place *place, const char *name)
 	return fstatat(place->rootfd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
+bool place_has_link(const struct place *place, const char *name)
+{
+	struct stat st;
+
+	return fstatat(place->rootfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 bool place_leads_out(const struct place *place, const char *path)
 {
 	cleanup_fd int fd = open_beneath(place->rootfd, path, O_PATH);

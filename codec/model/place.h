@@ -42,6 +42,8 @@ void place_release(struct place *place);
 int place_check(const struct place *place, struct error *err);
 /* True if a regular file of that name is there, links followed. */
 bool place_has(const struct place *place, const char *name);
+/* True if there is a link of that name. */
+bool place_has_link(const struct place *place, const char *name);
 /* True if links in that path lead out of the folder. */
 bool place_leads_out(const struct place *place, const char *path);
 /* The names in the folder, or in the one below it that holds path; NULL if it cannot be read. */

@@ -86,6 +86,19 @@ static uint64_t inode_of(const struct model *m, const char *name)
 	return fstatat(m->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
 }
 
+/* True if the stage has put the folder there that the file lies in. */
+static bool is_in_staged_folder(const struct stage *s, const struct model *m, const char *name)
+{
+	for (size_t i = 0; i < s->n_steps; i++) {
+		const struct step *step = &s->steps[i];
+		size_t n = strlen(step->name);
+
+		if (step->kind == STEP_PLACE && strncmp(name, step->name, n) == 0 && name[n] == '/')
+			return inode_of(m, step->name) == step->inode;
+	}
+	return false;
+}
+
 static bool is_staged(const struct stage *s, const struct model *fresh)
 {
 	bool same = true;
@@ -94,8 +107,9 @@ static bool is_staged(const struct stage *s, const struct model *fresh)
 	for (size_t i = 0; same && i < fresh->n_base; i++)
 		same = is_replaced(s, &fresh->base[i]);
 	for (uint32_t i = 0; same && i < fresh->n_shards; i++)
-		same = staged_inode(s, fresh->shards[i].name, &from) ==
-		       inode_of(fresh, fresh->shards[i].name);
+		same = is_in_staged_folder(s, fresh, fresh->shards[i].name) ||
+		       staged_inode(s, fresh->shards[i].name, &from) ==
+			       inode_of(fresh, fresh->shards[i].name);
 	return same;
 }
 

@@ -74,25 +74,52 @@ void stage_dress(const struct stage *s, int fd, const char *like)
 		copy_attributes(from, fd);
 }
 
+/* Fills in the inode of what was made and is open; closes it without one. */
+static int staged_ready(const struct stage *s, struct staged *f, struct error *err)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(f->fd, &st) == 0) {
+		f->inode = st.st_ino;
+		return 0;
+	}
+	r = staged_error(s, f->name, err);
+	staged_close(f);
+	return r;
+}
+
 int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err)
 {
 	struct staged f = {.fd = -1};
-	struct stat st;
+	int r;
 
 	snprintf(f.name, sizeof(f.name), "stage.%u", s->next++);
 	f.fd = openat(s->workfd, f.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f.fd < 0)
 		return staged_error(s, f.name, err);
 	stage_dress(s, f.fd, like);
-	if (fstat(f.fd, &st) < 0) {
-		int r = staged_error(s, f.name, err);
+	r = staged_ready(s, &f, err);
+	if (r == 0)
+		*ret = f;
+	return r;
+}
 
-		close(f.fd);
-		return r;
-	}
-	f.inode = st.st_ino;
-	*ret = f;
-	return 0;
+int stage_create_folder(struct stage *s, const char *like, struct staged *ret, struct error *err)
+{
+	struct staged f = {.fd = -1};
+	int r;
+
+	snprintf(f.name, sizeof(f.name), "stage.%u", s->next++);
+	if (mkdirat(s->workfd, f.name, 0700) == 0)
+		f.fd = openat(s->workfd, f.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f.fd < 0)
+		return staged_error(s, f.name, err);
+	stage_dress(s, f.fd, like);
+	r = staged_ready(s, &f, err);
+	if (r == 0)
+		*ret = f;
+	return r;
 }
 
 void staged_close(struct staged *f)

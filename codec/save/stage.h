@@ -20,7 +20,8 @@
 
 enum step_kind {
 	STEP_REPLACE, /* file `name` gives way to `staged`; a look at what came out */
-	STEP_PLACE,   /* `staged` goes to `name`, where the file `was` stands, or none */
+	STEP_PLACE,   /* `staged` goes to `name`, where the file `was` stands, or none; it may be
+		       * a folder, with the file that is locked in it */
 	STEP_REMOVE,  /* `name` goes, by way of `staged` */
 };
 
@@ -69,6 +70,11 @@ void stage_release(struct stage *s);
 
 /* Makes an empty file, with the mode, owner and attributes of the file `like` of the model. */
 int stage_create(struct stage *s, const char *like, struct staged *ret, struct error *err);
+/*
+ * Makes an empty folder, with the mode and owner of the folder `like` of the model; ret->fd is open
+ * for what goes into it, and for syncing it.
+ */
+int stage_create_folder(struct stage *s, const char *like, struct staged *ret, struct error *err);
 /* Makes a file with these bytes, synced. */
 int stage_write(struct stage *s, const char *like, struct span bytes, struct staged *ret,
 		struct error *err);
@@ -77,7 +83,7 @@ int stage_write(struct stage *s, const char *like, struct span bytes, struct sta
  * copy (sharing its blocks where the file system can).
  */
 int stage_link(struct stage *s, int dirfd, const char *name, struct staged *ret, struct error *err);
-/* Closes what stage_create() left open. */
+/* Closes what the two of them left open. */
 void staged_close(struct staged *f);
 
 /* Gives a file mode and owner of the file `like` of the model, as far as that is permitted. */

@@ -109,17 +109,35 @@ static int whose_staged(const struct steps *s, const struct step *step, struct e
 	return whose(step, s->workfd, step->staged, err);
 }
 
+/*
+ * What the path of the file that is locked has behind the step's name: nothing if it is that file,
+ * "/..." if it lies in that folder. NULL: neither.
+ */
+static const char *behind_name(const struct step *step, const char *locked)
+{
+	size_t n = strlen(step->name);
+
+	if (!locked || strncmp(locked, step->name, n) != 0 || (locked[n] && locked[n] != '/'))
+		return NULL;
+	return locked + n;
+}
+
 /* The new file is locked before anybody can find it. */
 static int lock_staged(const struct steps *s, const struct step *step, int *ret, struct error *err)
 {
+	const char *behind = behind_name(step, s->locked);
+	cleanup_buf struct buf path = {0};
 	cleanup_fd int fd = -1;
 	int r;
 
-	if (!s->locked || strcmp(step->name, s->locked) != 0)
+	if (!behind)
 		return 0;
-	fd = openat(s->workfd, step->staged, O_RDWR | O_CLOEXEC);
+	buf_printf(&path, "%s%s%c", step->staged, behind, 0);
+	if (path.failed)
+		return -ENOMEM;
+	fd = openat(s->workfd, (const char *)path.p, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return error_errno(err, "%s", step->staged);
+		return error_errno(err, "%s", path.p);
 	r = lock_file(fd);
 	if (r < 0)
 		return error_set(err, r, "%s: %s", step->staged, strerror(-r));
@@ -185,6 +203,14 @@ static int swap(struct steps *s, const struct step *step, int out, struct error 
 	return r < 0 ? r : 0;
 }
 
+static bool is_staged_folder(const struct steps *s, const struct step *step)
+{
+	struct stat st;
+
+	return fstatat(s->workfd, step->staged, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /* What goes there, goes; nothing, or the old file, is in its way. */
 static int move_in(struct steps *s, const struct step *step, int there, struct error *err)
 {
@@ -195,6 +221,11 @@ static int move_in(struct steps *s, const struct step *step, int there, struct e
 		r = -errno;
 	if (r == -EINVAL || r == -ENOSYS) {
 		/* A file system that knows no flags: there is no way back from here. */
+		if (is_staged_folder(s, step))
+			return error_set(err, r,
+					 "%s: a folder cannot take the place of a link on this "
+					 "file system; mount with -o output=PATH",
+					 step->name);
 		r = whose_name(s, step, err);
 		if (r != there)
 			return r < 0 ? r : foreign(step, err);
@@ -236,6 +267,7 @@ static int run_place(struct steps *s, size_t i, struct error *err)
 	const struct step *step = &s->step[i];
 	int there = whose_name(s, step, err);
 	int r = there == NEW || there == FOREIGN ? is_overtaken(s, i, err) : 0;
+	int lock = -1;
 
 	if (there < 0 || r != 0)
 		return there < 0 ? there : r < 0 ? r : 0;
@@ -247,8 +279,15 @@ static int run_place(struct steps *s, size_t i, struct error *err)
 	if (r >= 0 && r != NEW)
 		return error_set(err, -ESTALE, "%s: what should go there is gone", step->name);
 	if (r >= 0)
+		r = lock_staged(s, step, &lock, err);
+	if (r >= 0)
 		r = move_in(s, step, there, err);
-	return r < 0 ? r : sync_both(s, step->name, err);
+	if (r < 0) {
+		close_pointer(&lock);
+		return r;
+	}
+	move_lock(s, lock);
+	return sync_both(s, step->name, err);
 }
 
 static void run_remove(const struct steps *s, const struct step *step)
@@ -338,10 +377,25 @@ static bool is_ours(const struct steps *s, const struct step *step)
 
 bool steps_suffice(const struct steps *s)
 {
-	for (size_t i = 0; i < s->n; i++)
+	bool replaced = false;
+
+	for (size_t i = 0; i < s->n; i++) {
 		if (s->step[i].kind == STEP_REPLACE && !is_ours(s, &s->step[i]))
 			return false;
-	return s->n > 0;
+		replaced |= s->step[i].kind == STEP_REPLACE;
+	}
+	return replaced;
+}
+
+/* The lock goes back to a file behind a link, which can be opened only where the link belongs. */
+static void lock_again(const struct steps *s, const struct step *step, int *ret)
+{
+	cleanup_fd int fd = -1;
+
+	if (behind_name(step, s->locked))
+		fd = openat(s->rootfd, s->locked, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && lock_file(fd) == 0)
+		*ret = steal_fd(&fd);
 }
 
 /* Nothing was in the way of what goes back. */
@@ -380,6 +434,8 @@ static int undo_one(struct steps *s, const struct step *step, struct error *err)
 			       ? 0
 			       : error_set(err, r, "%s: %s", step->name, strerror(-r));
 	}
+	if (lock < 0)
+		lock_again(s, step, &lock);
 	move_lock(s, lock);
 	return sync_undone(s, step->name, err);
 }

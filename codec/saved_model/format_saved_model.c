@@ -513,10 +513,30 @@ static int probe(const struct place *place)
 	return place_has(place, place->name) ? 90 : 0;
 }
 
+/* Where variables/ is a link a folder takes its place, with a bundle that is all new. */
+static int save_folder(struct model *m, struct stage *stage, struct error *err)
+{
+	cleanup_outbox struct outbox files = {0};
+	struct staged folder = {.fd = -1};
+	int r = bundle_save_elsewhere(m, IN_FOLDER, stage, &files, err);
+
+	if (r == 0)
+		r = stage_create_folder(stage, FOLDER, &folder, err);
+	for (size_t i = 0; i < files.n && r == 0; i++)
+		if (renameat(stage->workfd, files.files[i].from, folder.fd, files.files[i].name) <
+		    0)
+			r = error_errno(err, FOLDER "/%s", files.files[i].name);
+	if (r == 0)
+		r = sync_folder(folder.fd, NULL, err);
+	staged_close(&folder);
+	return r < 0 ? r : stage_place(stage, FOLDER, &folder);
+}
+
 /* The fingerprint's hashes would be wrong; TensorFlow does without (facts: it never compares). */
 static int save(struct model *m, struct stage *stage, struct error *err)
 {
-	int r = bundle_save(m, stage, err);
+	int r = place_has_link(&m->place, FOLDER) ? save_folder(m, stage, err)
+						  : bundle_save(m, stage, err);
 
 	return r < 0 ? r : stage_remove(stage, FINGERPRINT);
 }
@@ -568,7 +588,8 @@ static int keep_all(const struct model *m, struct outbox *out)
 static bool owns(const char *stem, const char *name)
 {
 	(void)stem;
-	return strcmp(name, FINGERPRINT) == 0 || bundle_owns(VARIABLES, name);
+	return strcmp(name, FINGERPRINT) == 0 || strcmp(name, FOLDER) == 0 ||
+	       bundle_owns(VARIABLES, name);
 }
 
 static int print(struct model *m, const struct document *d, struct buf *out, struct error *err)

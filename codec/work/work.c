@@ -256,8 +256,9 @@ void work_sweep_staged(int stagefd)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (work_is_staged(span_str(entry->d_name)))
-			(void)unlinkat(stagefd, entry->d_name, 0);
+		if (work_is_staged(span_str(entry->d_name)) &&
+		    unlinkat(stagefd, entry->d_name, 0) < 0 && errno == EISDIR)
+			folder_remove(stagefd, entry->d_name);
 	(void)unlinkat(stagefd, STAGE_NEW, 0);
 	folder_remove(stagefd, STAGE_NEW);
 	if (dir)

@@ -9,14 +9,18 @@
 #include "codec/open.h"
 #include "fs/view/log.h"
 
-/* Renames happen in the folder of the index and in the model's own. */
+/*
+ * Renames happen in the folder of the index and in the model's own. A folder that a link leads to
+ * is not written to: what is saved takes the link's place.
+ */
 static bool can_be_written(const struct model *m)
 {
-	char folder[4096];
+	char path[4096];
 	const char *index = m->n_base ? m->base[m->n_base - 1].name : "";
+	const char *folder = folder_of(index, path, sizeof(path));
 
-	return faccessat(m->place.rootfd, folder_of(index, folder, sizeof(folder)), W_OK,
-			 AT_EACCESS) == 0 &&
+	return (place_has_link(&m->place, folder) ||
+		faccessat(m->place.rootfd, folder, W_OK, AT_EACCESS) == 0) &&
 	       faccessat(m->place.rootfd, ".", W_OK, AT_EACCESS) == 0;
 }
 

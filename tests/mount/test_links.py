@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from mounting import Mount, assert_sound, cat, edit, fails, snapshot
+from mounting import BUSY, Mount, assert_sound, cat, edit, fails, snapshot, weightctl
 
 SAID = 'is a link that leads out of the model'
 WORDS = 'assets/words.txt'
@@ -139,3 +139,83 @@ def test_links_to_nowhere_and_to_other_folders_stay_links_in_a_backup(copy_of):
     assert {os.fspath(path.relative_to(backup)): os.readlink(path)
             for path in backup.rglob('*') if path.is_symlink()} == \
         {name: kept for name, (_, kept) in links.items()}
+
+
+def test_what_is_saved_takes_the_place_of_links_to_files(hub):
+    before = snapshot(hub.parent.parent / 'blobs')
+    kept = {path: os.readlink(path) for path in hub.rglob('*') if path.is_symlink()
+            if path.parent.name != 'variables' and path.name != 'fingerprint.pb'}
+    with Mount(hub) as m:
+        content = edit(m.file('scale'))
+        m.commit()
+        assert m.file('scale').read_bytes() == content
+        content = edit(m.file('scale'))
+    assert snapshot(hub.parent.parent / 'blobs') == before
+    assert {path: os.readlink(path) for path in hub.rglob('*') if path.is_symlink()} == kept
+    assert cat(hub, 'scale') == content
+    assert_sound(hub)
+
+
+@pytest.mark.parametrize('target', ['../elsewhere', 'weights', '/'])
+def test_what_is_saved_takes_the_place_of_a_linked_folder(copy_of, target):
+    model = copy_of('vocab')
+    elsewhere = model / 'weights' if target == 'weights' else model.parent / 'elsewhere'
+    (model / 'variables').rename(elsewhere)
+    (model / 'variables').symlink_to(elsewhere if target == '/' else target)
+    (elsewhere / 'notes.txt').write_text('stay here')
+    elsewhere.chmod(0o750)
+    before, names = snapshot(elsewhere), sorted(os.listdir(model))
+    with Mount(model) as m:
+        edit(m.file('embedding'))
+        m.commit()
+        content = edit(m.file('scale'))
+    assert snapshot(elsewhere) == before
+    assert not (model / 'variables').is_symlink()
+    assert (model / 'variables').stat().st_mode & 0o777 == 0o750
+    assert sorted(os.listdir(model / 'variables')) == ['variables.data-00000-of-00001',
+                                                      'variables.index']
+    assert sorted(os.listdir(model)) == [name for name in names if name != 'fingerprint.pb']
+    assert cat(model, 'scale') == content
+    assert_sound(model)
+
+
+def test_edits_of_a_model_with_a_linked_folder_outlive_the_daemon(copy_of):
+    model = copy_of('vocab')
+    elsewhere = move_out(model, 'variables')
+    before = snapshot(elsewhere)
+    with Mount(model) as m:
+        content = edit(m.file('scale'))
+        m.give_up()
+    assert (model / 'variables').is_symlink()
+    with Mount(model) as m:
+        assert m.pending() == {'variables/scale'}
+    assert cat(model, 'scale') == content
+    assert snapshot(elsewhere) == before
+
+
+def test_a_save_into_a_linked_folder_is_locked_as_any_other(copy_of):
+    model = copy_of('vocab')
+    move_out(model, 'variables')
+    with Mount(model) as m:
+        edit(m.file('scale'))
+        m.commit()
+        done = weightctl('compact', model)
+        assert done.returncode == BUSY and str(m.pid) in done.stderr
+
+
+def test_a_large_model_of_links_is_saved_beside_what_they_lead_to(large):
+    """Only what was edited is written anew: the rest is still where the link leads to."""
+    blobs = large.parent / 'blobs'
+    blobs.mkdir()
+    for path in [path for path in large.parent.iterdir() if path.is_file()]:
+        path.rename(blobs / path.name)
+        path.symlink_to(f'blobs/{path.name}')
+    before = snapshot(blobs)
+    with Mount(large, 'backup') as m:
+        old, new = m.file('block/07').read_bytes(), edit(m.file('block/07'))
+    assert snapshot(blobs).keys() == before.keys()
+    assert {path: found[6] for path, found in snapshot(blobs).items()} == \
+        {path: found[6] for path, found in before.items()}
+    assert cat(large, 'block/07') == new and cat(f'{large}.bak', 'block/07') == old
+    assert_sound(large)
+    assert_sound(f'{large}.bak')
