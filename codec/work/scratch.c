@@ -133,7 +133,7 @@ static size_t count(struct edits *e)
 	size_t n = 0;
 
 	LIST_FOREACH(s, &e->scratches, in_edits)
-	n++;
+		n++;
 	return n;
 }
 
@@ -156,8 +156,8 @@ int scratch_objects(struct model *m, struct object **ret, size_t *ret_n)
 	pthread_mutex_lock(&m->edits->lock);
 	objects = calloc(count(m->edits) + 1, sizeof(*objects));
 	LIST_FOREACH(s, &m->edits->scratches, in_edits)
-	if (objects && s->region)
-		objects[n++] = s->object;
+		if (objects && s->region)
+			objects[n++] = s->object;
 	pthread_mutex_unlock(&m->edits->lock);
 	*ret = objects;
 	*ret_n = n;
@@ -171,8 +171,9 @@ size_t scratch_places(struct model *m, const struct data_file *d, struct extent 
 
 	pthread_mutex_lock(&m->edits->lock);
 	LIST_FOREACH(s, &m->edits->scratches, in_edits)
-	if (s->region && s->region->data == d && n < max)
-		ret[n++] = (struct extent){.offset = s->region->offset, .size = s->region->size};
+		if (s->region && s->region->data == d && n < max)
+			ret[n++] = (struct extent){.offset = s->region->offset,
+						   .size = s->region->size};
 	pthread_mutex_unlock(&m->edits->lock);
 	return n;
 }
@@ -183,8 +184,8 @@ int scratch_append_files(struct edits *e, struct error *err)
 	int r = 0;
 
 	LIST_FOREACH(s, &e->scratches, in_edits)
-	if (!s->region && r == 0)
-		r = append_draft(e, s, err);
+		if (!s->region && r == 0)
+			r = append_draft(e, s, err);
 	return r;
 }
 
@@ -193,7 +194,7 @@ void scratch_unbind(struct edits *e)
 	struct scratch *s;
 
 	LIST_FOREACH(s, &e->scratches, in_edits)
-	s->number = 0;
+		s->number = 0;
 }
 
 void scratch_release(struct edits *e)

@@ -41,8 +41,7 @@ static node_id *list_written(struct session *s, size_t *ret_n)
 	struct open_file *f;
 	size_t capacity = 0;
 
-	LIST_FOREACH(f, &s->files, in_session)
-	{
+	LIST_FOREACH(f, &s->files, in_session) {
 		if (!f->handle || !f->handle->for_write)
 			continue;
 		grown = vector_grow(nodes, *ret_n, &capacity, sizeof(*grown));

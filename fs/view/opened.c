@@ -1,9 +1,8 @@
 #include "fs/view/opened.h"
 
-#include <fcntl.h>
-
 #include "codec/content/content.h"
-#include "codec/work/scratch.h"
+#include "codec/model/object.h"
+#include "fs/view/draft.h"
 #include "fs/view/pieces.h"
 
 static const uint64_t text_max = 1 << 30;
@@ -19,11 +18,7 @@ struct opened {
 	struct pieces pieces;	 /* what was accepted last */
 	struct content *content; /* opened for writing, where it is all that there is; or NULL */
 	int unreadable;		 /* -EIO: there are no pieces until a draft is accepted */
-	/* Of a draft in the work folder: */
-	struct scratch *draft; /* NULL: there is none */
-	uint64_t size;
-	bool written; /* to it, since it began */
-	int failed;   /* of a write to it, for who hears that it is not acceptable */
+	struct draft_file draft;
 };
 
 static struct showing showing_of(const struct opened *o)
@@ -73,21 +68,15 @@ static struct opened *find(struct view *v, node_id id)
 	struct opened *o;
 
 	LIST_FOREACH(o, list_of(v, id), in_view)
-	if (o->node == id)
-		return o;
+		if (o->node == id)
+			return o;
 	return NULL;
-}
-
-static void drop_draft(struct opened *o)
-{
-	if (o->draft)
-		scratch_free(model_of(o), o->draft);
-	o->draft = NULL;
 }
 
 static void opened_free(struct opened *o)
 {
-	drop_draft(o);
+	if (o->draft.scratch)
+		draft_drop(&o->draft, model_of(o));
 	pieces_release(&o->pieces);
 	pthread_rwlock_destroy(&o->lock);
 	free(o);
@@ -254,7 +243,7 @@ void opened_let_go(struct opened *o, uint64_t offset, size_t n)
 
 static uint64_t seen(const struct opened *o)
 {
-	return o->draft ? o->size : pieces_seen(&o->pieces);
+	return o->draft.scratch ? o->draft.size : pieces_seen(&o->pieces);
 }
 
 /* Of n bytes at offset, how many there are. */
@@ -262,21 +251,13 @@ static int count_seen(const struct opened *o, uint64_t offset, size_t *n, struct
 {
 	uint64_t end = seen(o);
 
-	if (!o->draft && o->unreadable)
+	if (!o->draft.scratch && o->unreadable)
 		return error_set(err, o->unreadable, "damaged, and not overwritten yet");
 	if (offset >= end)
 		*n = 0;
 	else if (*n > end - offset)
 		*n = (size_t)(end - offset);
 	return 0;
-}
-
-static int read_draft(const struct opened *o, uint64_t offset, size_t n, void *to,
-		      struct error *err)
-{
-	int r = read_at(o->draft->fd, to, n, offset);
-
-	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
 }
 
 int opened_read(struct opened *o, uint64_t offset, size_t n, uint8_t *buffer, struct iovec *iov,
@@ -286,9 +267,9 @@ int opened_read(struct opened *o, uint64_t offset, size_t n, uint8_t *buffer, st
 
 	if (r < 0 || !n)
 		return r;
-	if (!o->draft)
+	if (!o->draft.scratch)
 		return pieces_read(&o->pieces, offset, n, buffer, iov, max, err);
-	r = read_draft(o, offset, n, buffer, err);
+	r = draft_copy(&o->draft, offset, n, buffer, err);
 	*iov = (struct iovec){buffer, n};
 	return r < 0 ? r : 1;
 }
@@ -301,8 +282,8 @@ ssize_t opened_copy(struct opened *o, uint64_t offset, size_t n, uint8_t *to, st
 	opened_hold(o, offset, held);
 	r = count_seen(o, offset, &n, err);
 	if (r == 0)
-		r = o->draft ? read_draft(o, offset, n, to, err)
-			     : pieces_copy(&o->pieces, offset, n, to, err);
+		r = o->draft.scratch ? draft_copy(&o->draft, offset, n, to, err)
+				     : pieces_copy(&o->pieces, offset, n, to, err);
 	opened_let_go(o, offset, held);
 	return r < 0 ? r : (ssize_t)n;
 }
@@ -316,63 +297,15 @@ bool opened_draft_size(struct view *v, node_id id, uint64_t *ret)
 	if (!o)
 		return false;
 	pthread_rwlock_rdlock(&o->lock);
-	has = o->draft;
+	has = o->draft.scratch;
 	if (has)
-		*ret = o->size;
+		*ret = o->draft.size;
 	pthread_rwlock_unlock(&o->lock);
 	put(o);
 	return has;
 }
 
 /* ---- editing ---- */
-
-/* Copies the first n bytes of the pieces. */
-static int copy_to_draft(struct opened *o, int fd, uint64_t n, struct error *err)
-{
-	enum { PART = 1 << 20 };
-	cleanup_free uint8_t *part = n ? malloc(PART) : NULL;
-	int r = part || !n ? 0 : -ENOMEM;
-
-	for (uint64_t at = 0; at < n && r == 0;) {
-		size_t some = n - at < PART ? (size_t)(n - at) : PART;
-
-		pieces_hold(&o->pieces, at, some);
-		r = pieces_copy(&o->pieces, at, some, part, err);
-		pieces_let_go(&o->pieces, at, some);
-		if (r < 0)
-			break;
-		r = write_at(fd, part, some, at);
-		if (r < 0)
-			error_set(err, r, "work folder: %s", strerror(-r));
-		at += some;
-	}
-	return r;
-}
-
-/* Begins a draft, with the first `keep` bytes of what is shown. The lock is held for writing. */
-static int begin_draft(struct opened *o, uint64_t keep, struct error *err)
-{
-	struct model *m = model_of(o);
-	struct scratch *draft;
-	int r;
-
-	if (o->draft)
-		return 0;
-	r = scratch_new_file(m, object_of(o), &draft, err);
-	if (r < 0)
-		return r;
-	keep = keep < o->pieces.size ? keep : o->pieces.size;
-	r = copy_to_draft(o, draft->fd, keep, err);
-	if (r < 0) {
-		scratch_free(m, draft);
-		return r;
-	}
-	o->draft = draft;
-	o->size = keep;
-	o->written = false;
-	o->failed = 0;
-	return 0;
-}
 
 int opened_reserve(const struct opened *o, uint64_t size, struct error *err)
 {
@@ -385,6 +318,14 @@ int opened_reserve(const struct opened *o, uint64_t size, struct error *err)
 			 (unsigned long long)room);
 }
 
+/* Begins one, if there is none, with the first `keep` bytes of what is shown. */
+static int begin_draft(struct opened *o, uint64_t keep, struct error *err)
+{
+	return o->draft.scratch
+		       ? 0
+		       : draft_begin(&o->draft, model_of(o), object_of(o), &o->pieces, keep, err);
+}
+
 /* The lock is held for writing. */
 static ssize_t write_draft(struct opened *o, const void *bytes, size_t n, uint64_t offset,
 			   struct error *err)
@@ -394,17 +335,9 @@ static ssize_t write_draft(struct opened *o, const void *bytes, size_t n, uint64
 
 	if (r == 0)
 		r = begin_draft(o, UINT64_MAX, err);
-	if (r < 0)
-		return r;
-	r = write_at(o->draft->fd, bytes, n, offset);
-	if (r < 0)
-		o->failed = r;
-	if (r < 0)
-		return error_set(err, r, "work folder: %s", strerror(-r));
-	o->written = true;
-	if (o->size < end)
-		o->size = end;
-	return (ssize_t)n;
+	if (r == 0)
+		r = draft_write(&o->draft, bytes, n, offset, err);
+	return r < 0 ? r : (ssize_t)n;
 }
 
 ssize_t opened_write(struct opened *o, const void *bytes, size_t n, uint64_t offset,
@@ -414,7 +347,7 @@ ssize_t opened_write(struct opened *o, const void *bytes, size_t n, uint64_t off
 	ssize_t r = 0;
 
 	pthread_rwlock_rdlock(&o->lock);
-	in_place = !o->draft && pieces_in_place(&o->pieces);
+	in_place = !o->draft.scratch && pieces_in_place(&o->pieces);
 	if (in_place)
 		r = pieces_write(&o->pieces, bytes, n, offset, err);
 	pthread_rwlock_unlock(&o->lock);
@@ -431,17 +364,10 @@ static int truncate_draft(struct opened *o, uint64_t size, struct error *err)
 {
 	int r = opened_reserve(o, size, err);
 
-	if (r < 0 || (!o->draft && !o->unreadable && size == o->pieces.size))
+	if (r < 0 || (!o->draft.scratch && !o->unreadable && size == o->pieces.size))
 		return r;
 	r = begin_draft(o, size, err);
-	if (r < 0)
-		return r;
-	if (ftruncate(o->draft->fd, (off_t)size) < 0)
-		return error_errno(err, "work folder");
-	o->size = size;
-	o->written |= size > 0;
-	o->failed = 0;
-	return 0;
+	return r < 0 ? r : draft_truncate(&o->draft, size, err);
 }
 
 static int truncate_locked(struct opened *o, uint64_t size, struct error *err)
@@ -476,18 +402,10 @@ int opened_truncate_alone(struct opened *o, uint64_t size, struct error *err)
 	return r;
 }
 
-int draft_read(const struct draft *d, struct buf *out, struct error *err)
-{
-	uint8_t *p = buf_extend(out, (size_t)d->size);
-	int r = p ? read_at(d->fd, p, (size_t)d->size, 0) : -ENOMEM;
-
-	return r < 0 ? error_set(err, r, "work folder: %s", strerror(-r)) : 0;
-}
-
 /* The draft becomes what is shown, as its kind composes it. The lock is held for writing. */
 static int accept_draft(struct opened *o, struct error *err)
 {
-	const struct draft d = {.fd = o->draft->fd, .size = o->size};
+	const struct draft d = {.fd = o->draft.scratch->fd, .size = o->draft.size};
 	struct showing s = showing_of(o);
 	cleanup_pieces struct pieces before = {0};
 	struct pieces fresh = {0};
@@ -503,7 +421,7 @@ static int accept_draft(struct opened *o, struct error *err)
 	before = o->pieces;
 	o->pieces = fresh;
 	o->unreadable = 0;
-	drop_draft(o);
+	draft_drop(&o->draft, model_of(o));
 	view_forget_size(o->view, o->node);
 	return EDIT_RESHOWN;
 }
@@ -524,7 +442,7 @@ int opened_flush(struct opened *o, struct error *err)
 	pthread_rwlock_wrlock(&o->lock);
 	if (o->content)
 		r = accept_content(o, err);
-	else if (o->draft && o->written)
+	else if (o->draft.scratch && o->draft.written)
 		r = accept_draft(o, err);
 	pthread_rwlock_unlock(&o->lock);
 	return r;
@@ -537,13 +455,13 @@ static enum edit_outcome after_last_writer(struct opened *o, struct error *err)
 		return content_close(steal_pointer(o->content), true, err) == CONTENT_DROPPED
 			       ? EDIT_DROPPED
 			       : EDIT_NONE;
-	if (!o->draft)
+	if (!o->draft.scratch)
 		return EDIT_NONE;
 	if (accept_draft(o, err) >= 0)
 		return EDIT_RESHOWN;
-	if (o->failed)
-		error_set(err, o->failed, "a write failed: %s", strerror(-o->failed));
-	drop_draft(o);
+	if (o->draft.failed)
+		error_set(err, o->draft.failed, "a write failed: %s", strerror(-o->draft.failed));
+	draft_drop(&o->draft, model_of(o));
 	return EDIT_DROPPED;
 }
 
