@@ -5,12 +5,6 @@
 #include "codec/base/number.h"
 #include "fs/view/table.h"
 
-void stats_see(struct stats *s, const struct tensor *t, struct span bytes)
-{
-	if (stats_countable(t->dtype))
-		stats_add(s, t->dtype, t->storage.big_endian, bytes);
-}
-
 static void add_number(struct buf *out, uint32_t dtype, long double v)
 {
 	buf_add_u8(out, '\t');

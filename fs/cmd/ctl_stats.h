@@ -5,8 +5,6 @@
 #include "codec/model/model.h"
 #include "codec/tensor/stats.h"
 
-/* Takes in elements of a tensor as they are stored. */
-void stats_see(struct stats *s, const struct tensor *t, struct span bytes);
 /* Prints the table; stats: by tensor_id. -ENOMEM. */
 int stats_print(const struct model *m, const struct stats *stats);
 
