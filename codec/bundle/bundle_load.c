@@ -195,6 +195,33 @@ static int resolve_all_slices(struct loader *l)
 	return 0;
 }
 
+/*
+ * Slices that their variable does not name, because its entry is damaged, are no variables for
+ * that: their keys are of bytes that nobody can read.
+ */
+static int claim_slices(struct loader *l)
+{
+	/* Their keys begin with a NUL: they stand first. */
+	for (size_t i = 0; i < l->n && l->found[i].key.n && !l->found[i].key.p[0]; i++) {
+		struct found *part = &l->found[i];
+		cleanup_buf struct buf name = {0};
+		const struct found *whole;
+		struct span key;
+
+		if (part->whole || !slice_key_name(part->key, &name))
+			continue;
+		if (name.failed)
+			return -ENOMEM;
+		key = buf_span(&name);
+		whole = bsearch(&key, l->found, l->n, sizeof(*whole), compare_key);
+		if (!whole || !whole->damage)
+			continue;
+		part->whole = whole;
+		part->slice = OWN_UNNAMED;
+	}
+	return 0;
+}
+
 /* ---- what the entries are ---- */
 
 static bool is_graph(const struct found *f)
@@ -286,6 +313,8 @@ static int load_file(struct loader *l, const char *prefix, struct span file)
 	l->own->big_endian = l->header.big_endian;
 	if (r == 0)
 		r = resolve_all_slices(l);
+	if (r == 0)
+		r = claim_slices(l);
 	if (r == 0)
 		r = init_shards(l, prefix);
 	if (r == 0)

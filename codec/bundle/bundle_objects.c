@@ -339,7 +339,10 @@ void bundle_verify(struct model *m, void (*fault)(void *context, const char *sen
 
 		if (r < 0 && !why.text[0])
 			error_set(&why, r, "%s", strerror(-r));
-		if (r < 0 && e->whole.n)
+		if (r < 0 && e->slice == OWN_UNNAMED)
+			error_prefix(&why, r, "'%s': a slice that it does not name",
+				     quote(e->whole));
+		else if (r < 0 && e->whole.n)
 			error_prefix(&why, r, "'%s': slice %u", quote(e->whole), e->slice);
 		else if (r < 0)
 			error_prefix(&why, r, "'%s'", quote(e->key));

@@ -9,10 +9,13 @@
 #include "codec/model/model.h"
 #include "codec/tensor/stored.h"
 
+/* A slice that its variable, which is damaged, does not name. */
+enum { OWN_UNNAMED = UINT32_MAX };
+
 struct own_entry {
 	struct span key;
 	struct span whole; /* of a slice: the base key of the variable; else empty */
-	uint32_t slice;	   /* and which of its slices */
+	uint32_t slice;	   /* and which of its slices; or OWN_UNNAMED */
 	struct stored_run run;
 };
 

@@ -64,6 +64,27 @@ void slice_key(struct span name, uint32_t rank, const int64_t *start, const int6
 	}
 }
 
+bool slice_key_name(struct span key, struct buf *ret)
+{
+	if (key.n < 2 || key.p[0] != 0)
+		return false;
+	for (size_t i = 1; i + 1 < key.n; i++) {
+		uint8_t c = key.p[i], next = key.p[i + 1];
+
+		if (c != 0 && c != 0xff) {
+			buf_add_u8(ret, c);
+			continue;
+		}
+		if (c == 0 && next == 1)
+			return true;
+		if (next != (c ? 0 : 0xff))
+			return false;
+		buf_add_u8(ret, c);
+		i++;
+	}
+	return false;
+}
+
 /* The parts that are checked, as numbers one behind the other. */
 struct parts {
 	const int64_t *start, *length;

@@ -29,6 +29,9 @@ struct slices {
 void slice_key(struct span name, uint32_t rank, const int64_t *start, const int64_t *length,
 	       const bool *full, struct buf *out);
 
+/* True if the key is that of a slice: the name of its variable, added to ret. */
+bool slice_key_name(struct span key, struct buf *ret);
+
 /*
  * Checks that n slices lie in the shape, do not overlap and cover it; start and length hold
  * shape->rank numbers for each of them. -EBADMSG with a sentence.

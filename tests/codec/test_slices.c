@@ -89,6 +89,33 @@ TEST(keys)
 	assert_hex(buf_span(&key), "00 0001 00");
 }
 
+TEST(names_in_keys)
+{
+	static const struct span names[] = {
+		{(const uint8_t *)"w", 1},
+		{(const uint8_t *)"a\0\xff", 3},
+		{(const uint8_t *)"\xff\0\1", 3},
+		{(const uint8_t *)"", 0},
+	};
+	static const char *const others[] = {
+		"",	      "00",	 "77", "00 77", "00 77 00", "00 77 0002 01", "00 ff01 0001",
+		"77 0001 01", "00 77 ff"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		cleanup_buf struct buf key = {0}, name = {0};
+
+		slice_key(names[i], 1, (int64_t[]){3}, (int64_t[]){4}, (bool[]){false}, &key);
+		assert_true(slice_key_name(buf_span(&key), &name));
+		assert_same(buf_span(&name), names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		cleanup_buf struct buf key = {0}, name = {0};
+
+		add_hex(&key, others[i]);
+		assert_false(slice_key_name(buf_span(&key), &name));
+	}
+}
+
 TEST(ranks_of_keys)
 {
 	cleanup_buf struct buf key = {0};
@@ -335,6 +362,7 @@ int main(void)
 		cmocka_unit_test(numbers_of_keys),
 		cmocka_unit_test(numbers_sort_as_their_keys),
 		cmocka_unit_test(keys),
+		cmocka_unit_test(names_in_keys),
 		cmocka_unit_test(ranks_of_keys),
 		cmocka_unit_test(partitions_are_accepted),
 		cmocka_unit_test(changed_partitions_are_refused),

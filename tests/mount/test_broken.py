@@ -82,6 +82,14 @@ def test_damage_costs_the_damaged_variables_only(broken, name):
         assert failures(m) == dict.fromkeys(spoilt(name), errno.EIO)
 
 
+@pytest.mark.parametrize('name', [n for n in names('damaged', 'finding') if 'slice' in n])
+def test_slices_are_no_variables_whatever_is_wrong_with_theirs(broken, name):
+    model = broken(name)
+    assert weightctl('ls', model).stdout.split() == [f'variables/{x}' for x in 'abps']
+    done = weightctl('check', model)
+    assert '4 tensors checked' in done.stderr and '\\x' not in done.stdout
+
+
 @pytest.mark.parametrize('name', names('damaged'))
 def test_the_log_names_what_is_damaged(broken, name):
     with Mount(broken(name)) as m:
