@@ -195,8 +195,8 @@ static int open_once(const struct place *folder, const char *argument, struct mo
 	return r;
 }
 
-static int open_settled(const struct place *folder, const char *argument, struct model **ret,
-			struct error *err)
+static int open_whole(const struct place *folder, const char *argument, struct model **ret,
+		      struct error *err)
 {
 	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
 	bool torn = false;
@@ -211,13 +211,13 @@ static int open_settled(const struct place *folder, const char *argument, struct
 
 int model_open(const char *argument, struct model **ret, struct error *err)
 {
-	return open_settled(NULL, argument, ret, err);
+	return open_whole(NULL, argument, ret, err);
 }
 
 int model_open_within(const struct place *folder, const char *name, struct model **ret,
 		      struct error *err)
 {
-	return open_settled(folder, name, ret, err);
+	return open_whole(folder, name, ret, err);
 }
 
 struct model *model_close(struct model *m)

@@ -23,9 +23,9 @@ void json_release(struct json *json)
 	*json = (struct json){0};
 }
 
-struct json_place json_place(struct span text, struct span part)
+struct json_position json_position(struct span text, struct span part)
 {
-	struct json_place place = {1, 1};
+	struct json_position place = {1, 1};
 
 	for (const uint8_t *p = text.p; p < part.p; p++) {
 		place.column++;
@@ -39,7 +39,7 @@ struct json_place json_place(struct span text, struct span part)
 
 static int complain(const struct parser *p, const char *what, struct error *err)
 {
-	struct json_place at = json_place(p->text, p->rest);
+	struct json_position at = json_position(p->text, p->rest);
 
 	return error_set(err, -EINVAL, "JSON, line %zu, column %zu: %s", at.line, at.column, what);
 }

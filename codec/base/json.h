@@ -39,11 +39,11 @@ void json_release(struct json *json);
 #define cleanup_json __attribute__((cleanup(json_release)))
 
 /* Where a part of a text stands, counted from 1, for messages. */
-struct json_place {
+struct json_position {
 	size_t line, column;
 };
 
-struct json_place json_place(struct span text, struct span part);
+struct json_position json_position(struct span text, struct span part);
 
 /* Member `key` of an object, the last one of that name; 0 if there is none or it is no object. */
 json_ref json_get(const struct json *json, json_ref object, const char *key);

@@ -156,7 +156,7 @@ static int save(struct saver *s)
 	return wants_rewrite(s) ? rewrite(s) : saver_append(s);
 }
 
-static int compare_places(const void *a, const void *b, void *entries)
+static int compare_extents(const void *a, const void *b, void *entries)
 {
 	const struct saver_entry *all = entries;
 	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
@@ -192,7 +192,7 @@ static int list_entries(struct saver *s)
 	}
 	for (uint32_t i = 0; i < s->n; i++)
 		s->order[i] = i;
-	qsort_r(s->order, s->n, sizeof(*s->order), compare_places, s->entries);
+	qsort_r(s->order, s->n, sizeof(*s->order), compare_extents, s->entries);
 	return 0;
 }
 

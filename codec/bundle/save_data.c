@@ -141,8 +141,8 @@ static int put_slice(struct saver *s, struct content *c, const struct own_entry 
 	int r = 0;
 
 	for (uint64_t done = 0; done < all && r == 0;) {
-		struct slice_run run = slices_place(whole->storage.slices, &whole->shape,
-						    dtype_size(whole->dtype), e->slice, done);
+		struct slice_run run = slices_reverse(whole->storage.slices, &whole->shape,
+						      dtype_size(whole->dtype), e->slice, done);
 		uint64_t n;
 
 		if (run.offset < window || run.offset >= window + window_n) {

@@ -201,7 +201,7 @@ static int finish_usual(struct saver *s, const char *index, struct span old, str
 	if (r == 0)
 		r = stage_link(s->stage, s->stage->workfd, shard->name, &again, s->err);
 	if (r == 0)
-		r = stage_place(s->stage, (const char *)name.p, &again);
+		r = stage_put(s->stage, (const char *)name.p, &again);
 	if (r == 0)
 		r = stage_index(s, index, old, s->usual, before);
 	for (uint32_t i = 0; i < s->stage->n_names && r == 0; i++)

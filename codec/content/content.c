@@ -271,7 +271,7 @@ static struct content *peek(struct model *m, const struct tensor *t)
 	return c;
 }
 
-static void let_go(struct content *c)
+static void forget_if_idle(struct content *c)
 {
 	content_unlock(c);
 	content_put(c);
@@ -285,7 +285,7 @@ uint64_t content_size(struct model *m, const struct tensor *t)
 	if (!c)
 		return tensor_size(t);
 	size = content_seen(c);
-	let_go(c);
+	forget_if_idle(c);
 	return size;
 }
 
@@ -301,7 +301,7 @@ bool content_mtime(struct model *m, struct tensor *t, struct timespec *ret)
 	region = c->draft ? c->draft->region : c->overlay;
 	if (region)
 		*ret = region->when;
-	let_go(c);
+	forget_if_idle(c);
 	return region != NULL;
 }
 
@@ -318,7 +318,7 @@ bool content_give_up(struct model *m, struct tensor *t, struct error *err)
 		content_incomplete(c, err);
 		drop_draft(c);
 	}
-	let_go(c);
+	forget_if_idle(c);
 	return had;
 }
 
@@ -336,7 +336,7 @@ bool content_revert(struct model *m, struct tensor *t)
 	ledger_forget(m, object_tensor(t->id));
 	c->overlay = NULL;
 	c->draft_size = c->keep = 0;
-	let_go(c);
+	forget_if_idle(c);
 	return had;
 }
 

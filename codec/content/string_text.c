@@ -158,7 +158,7 @@ struct parser {
 
 static int complain(const struct parser *p, json_ref at, const char *what)
 {
-	struct json_place place = json_place(p->text, p->json.values[at].text);
+	struct json_position place = json_position(p->text, p->json.values[at].text);
 
 	return error_set(p->err, -EINVAL, "line %zu, column %zu: %s", place.line, place.column,
 			 what);

@@ -256,7 +256,7 @@ static int check_file(const struct model *m, const char *name, const struct file
 				       : "made");
 }
 
-bool model_let_go(struct model *m)
+bool model_unmap(struct model *m)
 {
 	bool idle;
 

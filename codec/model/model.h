@@ -131,7 +131,7 @@ void model_remark(struct model *m, const char *format, ...) __attribute__((forma
  * removed the space is free then. True if that could be done. Not for a model with edits, which may
  * show the bytes in these files through their holes.
  */
-bool model_let_go(struct model *m);
+bool model_unmap(struct model *m);
 /* True if that path, relative to the root, is in a folder in which files of the model are. */
 bool model_lies_in(const struct model *m, const char *path);
 /* -ESTALE if a file of the base, or a shard, is not what it was at load. */

@@ -55,7 +55,7 @@ static int set_stage(struct edits *e, struct stage *s, struct error *err)
 	int r = intent_append_stage(&e->journal, s, err);
 
 	if (r == 0)
-		r = edits_place(e, err);
+		r = edits_sync_journal(e, err);
 	if (r == 0)
 		r = make_names(s, err);
 	/* In the work folder itself the intent's sync does it. */

@@ -68,7 +68,7 @@ static bool is_replaced(const struct stage *s, const struct base_file *file)
 static uint64_t staged_inode(const struct stage *s, const char *name, size_t *from)
 {
 	for (size_t i = 0; i < s->n_steps; i++)
-		if (s->steps[i].kind == STEP_PLACE && strcmp(s->steps[i].name, name) == 0)
+		if (s->steps[i].kind == STEP_PUT && strcmp(s->steps[i].name, name) == 0)
 			return s->steps[i].inode;
 	for (size_t i = *from; i < s->n_names; i++)
 		if (strcmp(s->names[i].name, name) == 0) {
@@ -93,7 +93,7 @@ static bool is_in_staged_folder(const struct stage *s, const struct model *m, co
 		const struct step *step = &s->steps[i];
 		size_t n = strlen(step->name);
 
-		if (step->kind == STEP_PLACE && strncmp(name, step->name, n) == 0 && name[n] == '/')
+		if (step->kind == STEP_PUT && strncmp(name, step->name, n) == 0 && name[n] == '/')
 			return inode_of(m, step->name) == step->inode;
 	}
 	return false;

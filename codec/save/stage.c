@@ -233,9 +233,9 @@ int stage_replace(struct stage *s, const char *name, const struct staged *f,
 	return stage_add_step(s, step, name, f->name);
 }
 
-int stage_place(struct stage *s, const char *name, const struct staged *f)
+int stage_put(struct stage *s, const char *name, const struct staged *f)
 {
-	struct step step = {.kind = STEP_PLACE, .inode = f->inode};
+	struct step step = {.kind = STEP_PUT, .inode = f->inode};
 	struct stat st;
 
 	if (fstatat(s->model->place.rootfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)

@@ -20,7 +20,7 @@
 
 enum step_kind {
 	STEP_REPLACE, /* file `name` gives way to `staged`; a look at what came out */
-	STEP_PLACE,   /* `staged` goes to `name`, where the file `was` stands, or none; it may be
+	STEP_PUT,     /* `staged` goes to `name`, where the file `was` stands, or none; it may be
 		       * a folder, with the file that is locked in it */
 	STEP_REMOVE,  /* `name` goes, by way of `staged` */
 };
@@ -36,8 +36,8 @@ struct step {
 	char *name;			 /* relative to the model's folder */
 	char *staged;			 /* in the work folder */
 	struct content_id before, after; /* STEP_REPLACE */
-	uint64_t inode;			 /* STEP_PLACE: of staged. STEP_REMOVE: of name */
-	uint64_t was;			 /* STEP_PLACE: of what stands there before; or 0 */
+	uint64_t inode;			 /* STEP_PUT: of staged. STEP_REMOVE: of name */
+	uint64_t was;			 /* STEP_PUT: of what stands there before; or 0 */
 };
 
 struct stage_name {
@@ -96,7 +96,7 @@ int stage_add_step(struct stage *s, struct step step, const char *name, const ch
 int stage_replace(struct stage *s, const char *name, const struct staged *f,
 		  struct content_id before, struct content_id after);
 /* The file that stands there now is what gives way, and no other. */
-int stage_place(struct stage *s, const char *name, const struct staged *f);
+int stage_put(struct stage *s, const char *name, const struct staged *f);
 /* A file of the model; one that is not there needs no step. */
 int stage_remove(struct stage *s, const char *name);
 /* A name that this stage makes, and that only serves until the steps are done. */

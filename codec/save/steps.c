@@ -89,7 +89,7 @@ static int whose(const struct step *step, int dirfd, const char *name, struct er
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? NOBODYS : error_errno(err, "%s", name);
-	if (step->kind == STEP_PLACE)
+	if (step->kind == STEP_PUT)
 		return st.st_ino == step->inode ? NEW : st.st_ino == step->was ? OLD : FOREIGN;
 	if (S_ISLNK(st.st_mode) && name == step->staged)
 		return OLD; /* it leads nowhere from there; and nobody else puts a link there */
@@ -262,7 +262,7 @@ static int run_replace(struct steps *s, size_t i, struct error *err)
 	return sync_both(s, step->name, err);
 }
 
-static int run_place(struct steps *s, size_t i, struct error *err)
+static int run_put(struct steps *s, size_t i, struct error *err)
 {
 	const struct step *step = &s->step[i];
 	int there = whose_name(s, step, err);
@@ -301,7 +301,7 @@ static int run_one(struct steps *s, size_t i, struct error *err)
 
 	switch (step->kind) {
 	case STEP_REPLACE: return run_replace(s, i, err);
-	case STEP_PLACE: return run_place(s, i, err);
+	case STEP_PUT: return run_put(s, i, err);
 	case STEP_REMOVE: run_remove(s, step); return 0;
 	}
 	return 0;

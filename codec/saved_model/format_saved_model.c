@@ -529,7 +529,7 @@ static int save_folder(struct model *m, struct stage *stage, struct error *err)
 	if (r == 0)
 		r = sync_folder(folder.fd, NULL, err);
 	staged_close(&folder);
-	return r < 0 ? r : stage_place(stage, FOLDER, &folder);
+	return r < 0 ? r : stage_put(stage, FOLDER, &folder);
 }
 
 /* The fingerprint's hashes would be wrong; TensorFlow does without (facts: it never compares). */

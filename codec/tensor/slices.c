@@ -236,8 +236,8 @@ struct slice_run slices_find(const struct slices *s, const struct shape *shape,
 	};
 }
 
-struct slice_run slices_place(const struct slices *s, const struct shape *shape,
-			      uint32_t element_size, size_t slice, uint64_t offset)
+struct slice_run slices_reverse(const struct slices *s, const struct shape *shape,
+				uint32_t element_size, size_t slice, uint64_t offset)
 {
 	uint64_t within = offset % element_size, rest = offset / element_size, place = 0;
 	const struct slice *of = &s->slice[slice];

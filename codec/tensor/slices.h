@@ -53,7 +53,7 @@ struct slice_run {
 struct slice_run slices_find(const struct slices *s, const struct shape *shape,
 			     uint32_t element_size, uint64_t offset, size_t hint);
 /* The other way: the run of the whole that begins with byte `offset` of a slice's own bytes. */
-struct slice_run slices_place(const struct slices *s, const struct shape *shape,
-			      uint32_t element_size, size_t slice, uint64_t offset);
+struct slice_run slices_reverse(const struct slices *s, const struct shape *shape,
+				uint32_t element_size, size_t slice, uint64_t offset);
 
 #endif

@@ -77,8 +77,8 @@ static int decode_slice(struct decoder *d, const struct tensor *t, const struct 
  * Copies the elements of a slice to their places in the whole, a run at a time: the dimensions
  * from d on are contiguous, those before it are counted through.
  */
-static void place_slice(const struct tensor *t, const struct v1_record *s, const uint8_t *from,
-			uint8_t *to)
+static void copy_slice(const struct tensor *t, const struct v1_record *s, const uint8_t *from,
+		       uint8_t *to)
 {
 	const int64_t *dims = t->shape.dims;
 	uint64_t run = dtype_size(t->dtype), runs = 1, step = run;
@@ -125,7 +125,7 @@ static int join_slices(struct decoder *d, const struct tensor *t, const struct v
 			whole = buf_extend(out, (size_t)tensor_size(t));
 		if (!whole)
 			return -ENOMEM;
-		place_slice(t, &slices[i], part.p, whole);
+		copy_slice(t, &slices[i], part.p, whole);
 	}
 	return r;
 }

@@ -70,7 +70,7 @@ static int check_alone(struct model *m, struct error *err)
 }
 
 /* The lock is held (that of the edits). */
-static int claim(struct edits *e, struct error *err)
+static int lock_late(struct edits *e, struct error *err)
 {
 	cleanup_fd int fd = -1;
 	int r;
@@ -86,14 +86,14 @@ static int claim(struct edits *e, struct error *err)
 	return r;
 }
 
-int edits_claim(struct model *m, struct error *err)
+int edits_lock(struct model *m, struct error *err)
 {
 	int r;
 
 	if (!m->edits)
 		return 0;
 	pthread_mutex_lock(&m->edits->lock);
-	r = claim(m->edits, err);
+	r = lock_late(m->edits, err);
 	pthread_mutex_unlock(&m->edits->lock);
 	return r;
 }
@@ -139,7 +139,7 @@ bool edits_exist(const struct model *m)
 }
 
 /* What the work folder holds is not ours any more. The lock is held. */
-static void let_go(struct edits *e)
+static void forget_folder(struct edits *e)
 {
 	data_file_unref(e->data);
 	e->data = NULL;
@@ -160,7 +160,8 @@ static void stop(struct edits *e)
 	if (workfd < 0)
 		return;
 	e->workfd = e->stagefd = -1;
-	let_go(e); /* what is removed while it is open does not go at once, in some file systems */
+	/* What is removed while it is open does not go at once, in some file systems. */
+	forget_folder(e);
 	e->lingers = !work_remove(e->model, workfd, stagefd);
 	close_pointer(&workfd);
 	close_pointer(&stagefd);
@@ -191,7 +192,7 @@ static int forget(struct edits *e, struct error *err)
 		return error_set(err, r, "%s/journal: %s", e->model->work_path, strerror(-r));
 	/* If that is not durable the journal may be back; then it must find what it mentions. */
 	if (sync_folder(e->workfd, NULL, NULL) < 0)
-		let_go(e);
+		forget_folder(e);
 	else
 		stop(e);
 	return 0;
@@ -200,7 +201,7 @@ static int forget(struct edits *e, struct error *err)
 void edits_let_go(struct edits *e)
 {
 	pthread_mutex_lock(&e->lock);
-	let_go(e);
+	forget_folder(e);
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -271,7 +272,7 @@ int edits_begin_locked(struct edits *e, struct error *err)
 
 	if (e->workfd >= 0)
 		return 0;
-	r = claim(e, err);
+	r = lock_late(e, err);
 	if (r < 0)
 		return r;
 	e->workfd = work_create(e->model, err);
@@ -282,7 +283,7 @@ int edits_begin_locked(struct edits *e, struct error *err)
 	r = e->stagefd < 0 ? e->stagefd : fill_folder(e, err);
 	/* What is there already is not ours to remove: two models were given one folder. */
 	if (r == -EEXIST)
-		let_go(e);
+		forget_folder(e);
 	else if (r < 0)
 		stop(e);
 	return r;
@@ -382,7 +383,7 @@ void edits_drop_region(struct edits *e, struct region *region)
 	region_free(region);
 }
 
-int edits_place(struct edits *e, struct error *err)
+int edits_sync_journal(struct edits *e, struct error *err)
 {
 	int r = journal_sync(&e->journal, err);
 
@@ -407,13 +408,13 @@ static int sync_locked(struct edits *e, struct error *err)
 				 strerror(-r));
 	/* The record may be on disk before it is synced: then what it speaks of must be. */
 	if (!e->placed)
-		r = edits_place(e, err);
+		r = edits_sync_journal(e, err);
 	if (r < 0)
 		return r;
 	record.kind_case = WEIGHTFS__RECORD__KIND_SYNCED;
 	record.synced = &body;
 	r = edits_append(e, &record, err);
-	return r < 0 ? r : edits_place(e, err);
+	return r < 0 ? r : edits_sync_journal(e, err);
 }
 
 static bool data_is_adrift(struct edits *e)

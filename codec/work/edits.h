@@ -34,7 +34,7 @@ int edits_open(struct model *m, enum edits_mode mode, struct error *err);
  * Who is about to edit sees to it that the model is locked. -EBUSY: somebody else has it. -ESTALE:
  * it was replaced, or edited by somebody else, since it was loaded.
  */
-int edits_claim(struct model *m, struct error *err);
+int edits_lock(struct model *m, struct error *err);
 struct edits *edits_free(struct edits *e);
 
 /* True if the model has a work folder with a journal, whatever is in it. Changes nothing. */

@@ -45,7 +45,7 @@ struct edits {
 };
 
 /* Makes the journal durable: its records, its name, and that of the work folder. */
-int edits_place(struct edits *e, struct error *err);
+int edits_sync_journal(struct edits *e, struct error *err);
 /*
  * A commit is done with the old journal: nothing may be added to it. Where there are drafts, a new
  * journal begins for the model as it is now, with an empty data file of the next number: true.

@@ -60,8 +60,8 @@ static int begin_region(struct edits *e, struct scratch *s, uint64_t size, struc
 	return r;
 }
 
-static int begin(struct model *m, struct scratch like, const uint64_t *size, struct scratch **ret,
-		 struct error *err)
+static int begin_scratch(struct model *m, struct scratch like, const uint64_t *size,
+			 struct scratch **ret, struct error *err)
 {
 	struct scratch *s = malloc(sizeof(*s));
 	int r;
@@ -84,12 +84,12 @@ static int begin(struct model *m, struct scratch like, const uint64_t *size, str
 int scratch_new_region(struct model *m, struct object o, uint64_t size, struct scratch **ret,
 		       struct error *err)
 {
-	return begin(m, (struct scratch){.object = o, .fd = -1}, &size, ret, err);
+	return begin_scratch(m, (struct scratch){.object = o, .fd = -1}, &size, ret, err);
 }
 
 int scratch_new_file(struct model *m, struct object o, struct scratch **ret, struct error *err)
 {
-	return begin(m, (struct scratch){.object = o, .fd = -1}, NULL, ret, err);
+	return begin_scratch(m, (struct scratch){.object = o, .fd = -1}, NULL, ret, err);
 }
 
 static void forget(struct model *m, struct scratch *s)

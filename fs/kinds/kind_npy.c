@@ -61,7 +61,7 @@ struct elements {
 };
 
 /* Where element i, counted row by row, lies if columns were written first. */
-static uint64_t fortran_place(const struct shape *shape, uint64_t i)
+static uint64_t fortran_index(const struct shape *shape, uint64_t i)
 {
 	uint64_t place = 0, index[RANK_MAX];
 
@@ -82,7 +82,7 @@ static int put_elements(void *context, uint8_t *to, size_t n, uint64_t at)
 	} else {
 		for (size_t i = 0; i < n; i += e->size)
 			memcpy(to + i,
-			       e->bytes + e->size * fortran_place(e->shape, (at + i) / e->size),
+			       e->bytes + e->size * fortran_index(e->shape, (at + i) / e->size),
 			       e->size);
 	}
 	if (e->swap > 1)

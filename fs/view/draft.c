@@ -19,7 +19,7 @@ static int copy_pieces(const struct pieces *p, int fd, uint64_t n, struct error 
 
 		pieces_hold(p, at, some);
 		r = pieces_copy(p, at, some, part, err);
-		pieces_let_go(p, at, some);
+		pieces_unhold(p, at, some);
 		if (r < 0)
 			return r;
 		r = write_at(fd, part, some, at);

@@ -168,7 +168,7 @@ static int apply(struct root_folder *f, const struct collection *c)
 			r = show_unseen(f, s);
 		model = s->gone && !s->let_go ? member_model(&f->all, s) : NULL;
 		if (model && ledger_empty(model))
-			s->let_go = model_let_go(model);
+			s->let_go = model_unmap(model);
 	}
 	if (r == 0)
 		r = show_latest(f, c);

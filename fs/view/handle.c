@@ -48,11 +48,11 @@ static int verify(struct handle *h, int flags, struct error *err)
 }
 
 /* The lock of a model of which there are many comes now; what cannot be edited is not locked. */
-static int claim(struct view *v, const struct node *n, struct error *err)
+static int lock_model_of(struct view *v, const struct node *n, struct error *err)
 {
 	if (opened_editable(v, n, NULL) < 0)
 		return 0;
-	return edits_claim(view_branch(v, n)->model, err);
+	return edits_lock(view_branch(v, n)->model, err);
 }
 
 int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct handle **ret,
@@ -70,7 +70,7 @@ int handle_open(struct view *v, node_id id, int flags, pid_t thread, struct hand
 		h->kind = kinds[n.kind];
 		if (for_write)
 			h->opener = process_of(thread);
-		r = for_write ? claim(v, &n, err) : 0;
+		r = for_write ? lock_model_of(v, &n, err) : 0;
 		if (r == 0)
 			r = open_node(h, &n, for_write && flags & O_TRUNC, err);
 	}
@@ -144,7 +144,7 @@ int handle_read(struct handle *h, uint64_t offset, size_t size, struct reading *
 
 void handle_read_end(struct reading *r)
 {
-	opened_let_go(r->opened, r->offset, r->n);
+	opened_unhold(r->opened, r->offset, r->n);
 }
 
 ssize_t handle_write(struct handle *h, const void *bytes, size_t n, uint64_t offset,

@@ -234,9 +234,9 @@ void opened_hold(struct opened *o, uint64_t offset, size_t n)
 	pieces_hold(&o->pieces, offset, n);
 }
 
-void opened_let_go(struct opened *o, uint64_t offset, size_t n)
+void opened_unhold(struct opened *o, uint64_t offset, size_t n)
 {
-	pieces_let_go(&o->pieces, offset, n);
+	pieces_unhold(&o->pieces, offset, n);
 	pthread_rwlock_unlock(&o->lock);
 	put(o);
 }
@@ -284,7 +284,7 @@ ssize_t opened_copy(struct opened *o, uint64_t offset, size_t n, uint8_t *to, st
 	if (r == 0)
 		r = o->draft.scratch ? draft_copy(&o->draft, offset, n, to, err)
 				     : pieces_copy(&o->pieces, offset, n, to, err);
-	opened_let_go(o, offset, held);
+	opened_unhold(o, offset, held);
 	return r < 0 ? r : (ssize_t)n;
 }
 
@@ -319,7 +319,7 @@ int opened_reserve(const struct opened *o, uint64_t size, struct error *err)
 }
 
 /* Begins one, if there is none, with the first `keep` bytes of what is shown. */
-static int begin_draft(struct opened *o, uint64_t keep, struct error *err)
+static int opened_begin_draft(struct opened *o, uint64_t keep, struct error *err)
 {
 	return o->draft.scratch
 		       ? 0
@@ -334,7 +334,7 @@ static ssize_t write_draft(struct opened *o, const void *bytes, size_t n, uint64
 	int r = add_overflows(offset, n, &end) ? -EFBIG : opened_reserve(o, end, err);
 
 	if (r == 0)
-		r = begin_draft(o, UINT64_MAX, err);
+		r = opened_begin_draft(o, UINT64_MAX, err);
 	if (r == 0)
 		r = draft_write(&o->draft, bytes, n, offset, err);
 	return r < 0 ? r : (ssize_t)n;
@@ -366,7 +366,7 @@ static int truncate_draft(struct opened *o, uint64_t size, struct error *err)
 
 	if (r < 0 || (!o->draft.scratch && !o->unreadable && size == o->pieces.size))
 		return r;
-	r = begin_draft(o, size, err);
+	r = opened_begin_draft(o, size, err);
 	return r < 0 ? r : draft_truncate(&o->draft, size, err);
 }
 

@@ -13,7 +13,7 @@
  * one that nobody has written to yet is not judged before that last handle goes (shells make such
  * a one before they write).
  *
- * The functions lock by themselves, but for those between opened_hold() and opened_let_go().
+ * The functions lock by themselves, but for those between opened_hold() and opened_unhold().
  */
 #ifndef FS_VIEW_OPENED_H
 #define FS_VIEW_OPENED_H
@@ -55,7 +55,7 @@ int opened_verify(struct opened *o, struct error *err);
  * program may close a file as soon as its READ is answered.
  */
 void opened_hold(struct opened *o, uint64_t offset, size_t n);
-void opened_let_go(struct opened *o, uint64_t offset, size_t n);
+void opened_unhold(struct opened *o, uint64_t offset, size_t n);
 /*
  * The bytes that are held, as far as there are any: the number of iovecs, 0 at the end. Some may be
  * put into buffer, which has room for n bytes.

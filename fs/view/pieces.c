@@ -170,7 +170,7 @@ void pieces_hold(const struct pieces *p, uint64_t offset, size_t n)
 	visit_contents(p, offset, n, content_lock);
 }
 
-void pieces_let_go(const struct pieces *p, uint64_t offset, size_t n)
+void pieces_unhold(const struct pieces *p, uint64_t offset, size_t n)
 {
 	visit_contents(p, offset, n, content_unlock);
 }

@@ -78,7 +78,7 @@ int pieces_verify(const struct pieces *p, struct error *err);
 
 /* Locks what the n bytes at offset show, so that it stays as it is; and lets it go again. */
 void pieces_hold(const struct pieces *p, uint64_t offset, size_t n);
-void pieces_let_go(const struct pieces *p, uint64_t offset, size_t n);
+void pieces_unhold(const struct pieces *p, uint64_t offset, size_t n);
 /* How many bytes there are to be read. They are held. */
 uint64_t pieces_seen(const struct pieces *p);
 /*

@@ -288,8 +288,8 @@ TEST(what_came_out_goes_back)
 	} cases[] = {
 		{STEP_REPLACE, "old", 0, "new", "old"},
 		{STEP_REPLACE, "his", -ESTALE, "his", "new"},
-		{STEP_PLACE, "old", 0, "new", "old"},
-		{STEP_PLACE, "his", -ESTALE, "his", "new"},
+		{STEP_PUT, "old", 0, "new", "old"},
+		{STEP_PUT, "his", -ESTALE, "his", "new"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -157,9 +157,8 @@ TEST(staged_files)
 			assert_int_equal(read_name(m, name, k, wrong[i], &err), -EBADMSG);
 		}
 	}
-	assert_int_equal(read_name(m, name, WEIGHTFS__INTENT__STEP__KIND__PLACE, "stage.4294967295",
-				   &err),
-			 0);
+	assert_int_equal(
+		read_name(m, name, WEIGHTFS__INTENT__STEP__KIND__PUT, "stage.4294967295", &err), 0);
 	model_free(m);
 }
 

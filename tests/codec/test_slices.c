@@ -323,7 +323,7 @@ static void assert_run(const struct partition *p, struct slice_run run, uint32_t
 static void assert_way_back(const struct slices *s, const struct shape *shape, uint32_t size,
 			    uint64_t offset, struct slice_run run)
 {
-	struct slice_run back = slices_place(s, shape, size, run.slice, run.offset);
+	struct slice_run back = slices_reverse(s, shape, size, run.slice, run.offset);
 
 	assert_int_equal(back.slice, run.slice);
 	assert_int_equal(back.offset, offset);

@@ -119,7 +119,7 @@ static void check_read(const struct pieces *p, uint64_t offset, size_t n, int ma
 	assert_same(buf_span(&found), expected);
 	assert_int_equal(pieces_copy(p, offset, n, buffer, NULL), 0);
 	assert_same(span_of(buffer, n), expected);
-	pieces_let_go(p, offset, n);
+	pieces_unhold(p, offset, n);
 }
 
 TEST(is_read_from_anywhere_to_anywhere)
@@ -152,7 +152,7 @@ TEST(a_content_and_bytes_are_handed_over_where_they_lie)
 	assert_int_equal(pieces_read(&p, 0, 1000, buffer, iov, 4, NULL), 2);
 	assert_ptr_equal(iov[0].iov_base, p.bytes.p);
 	assert_int_equal(iov[1].iov_len, 996);
-	pieces_let_go(&p, 0, 1000);
+	pieces_unhold(&p, 0, 1000);
 }
 
 TEST(what_a_generator_says_is_heard)
@@ -190,7 +190,7 @@ TEST(a_draft_is_seen_only_where_the_content_is_all_there_is)
 	pieces_hold(&raw, 0, 3);
 	assert_int_equal(pieces_seen(&raw), 3);
 	assert_int_equal(pieces_copy(&raw, 0, 3, seen, NULL), 0);
-	pieces_let_go(&raw, 0, 3);
+	pieces_unhold(&raw, 0, 3);
 	assert_memory_equal(seen, "new", 3);
 	check_read(&npy, 4, A_SIZE, 4, span_of(a_bytes, A_SIZE));
 	content_close(c, true, NULL);
