@@ -67,11 +67,11 @@ void bundle_encode_entry(const struct bundle_entry *entry, struct buf *out);
 /* PREFIX.index and PREFIX.data-00000-of-00001, added to out with a NUL behind (not counted). */
 void bundle_index_name(const char *prefix, struct buf *out);
 void bundle_shard_name(const char *prefix, uint32_t shard, uint32_t shards, struct buf *out);
-/* True if name is PREFIX.index; prefix_n characters are its prefix. */
+/* True if name is PREFIX.index; the first *ret_prefix_n characters are its prefix. */
 bool bundle_parse_index_name(const char *name, size_t *ret_prefix_n);
 /*
- * True if name is PREFIX.data-SSSSS-of-NNNNN as printf writes it; prefix_n characters are its
- * prefix.
+ * True if name is PREFIX.data-SSSSS-of-NNNNN as printf writes it; the first *ret_prefix_n
+ * characters are its prefix.
  */
 bool bundle_parse_shard_name(const char *name, size_t *ret_prefix_n, uint32_t *ret_shard,
 			     uint32_t *ret_shards);

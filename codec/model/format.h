@@ -1,6 +1,7 @@
 /*
  * A format: how the files of one kind of model are found, read and written. A new one is a new
- * file that ends in a struct format, and one word in the list of model.c.
+ * folder of codec/, with a file that ends in a struct format, and one word in the list of
+ * codec/open.c.
  */
 #ifndef CODEC_MODEL_FORMAT_H
 #define CODEC_MODEL_FORMAT_H

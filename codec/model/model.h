@@ -75,7 +75,7 @@ struct model {
 	struct edits *edits;	  /* NULL: opened for reading only (codec/work/edits.h) */
 	pthread_mutex_t contents; /* the content of each tensor, and how often it is open */
 	/* Where tensors lie: their storage, and the shards. Read by whoever looks at bytes, written
-	 * when a commit has moved them. Taken before any other lock. */
+	 * when a commit has moved them. Taken before any other lock of the model. */
 	pthread_rwlock_t layout;
 };
 

@@ -1,10 +1,9 @@
 /*
- * The edits of a model that are not in it yet: its work folder with the journal and the data
- * files (architecture.md, "Edits are a journal").
+ * Where the edits of a model are kept until they are in it: its work folder, with the journal and
+ * the data files. What they are the ledger knows (codec/work/ledger.h).
  *
- * The work folder is made by the first edit and goes with the commit. What it holds plus the
- * model on disk is the state; after a kill the next mount takes it up
- * (codec/save/recover.h).
+ * The first edit makes the work folder, and the commit removes it. What it holds plus the model
+ * on disk is the state; after a kill the next mount takes it up (codec/save/recover.h).
  *
  * Everything here may be called by several threads.
  */

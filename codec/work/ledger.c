@@ -102,7 +102,8 @@ int ledger_bind(struct edits *e, struct object o, uint32_t *ret, struct error *e
 		r = append_object(e, o, e->ledger.numbers + 1, err);
 	if (r == 0 && !slot->number)
 		slot->number = ++e->ledger.numbers;
-	*ret = slot->number;
+	if (r == 0)
+		*ret = slot->number;
 	return r;
 }
 

@@ -15,8 +15,8 @@
  *	text of numbers	generated
  *
  * Sizes are known when a piece is added and stay. But where all of a file is one whole content,
- *what is seen of it is the content's affair (codec/content/content.h): such a file is written in
- *place, and its drafts are the content's own.
+ * what is seen of it is the content's affair (codec/content/content.h): such a file is written in
+ * place, and its drafts are the content's own.
  */
 #ifndef FS_VIEW_PIECES_H
 #define FS_VIEW_PIECES_H

@@ -3,8 +3,8 @@
  *
  * A node is known by its number, which is the inode number that the kernel gets; the root is 1.
  * Numbers are not reused within a mount. What a file *is* stands in three small numbers that the
- * tree only carries: a kind (fs/view/kind.h), a branch (one model of the mount, fs/branch.h) and an
- * object (which tensor, which document).
+ * tree only carries: a kind (fs/view/kind.h), a branch (one model of the mount, fs/view/branch.h)
+ * and an object (which tensor, which document).
  *
  * The object of a link is the number of the node that it leads to. What readlink(2) says of it is
  * made from where the two stand, so it stays right whatever is renamed.
