@@ -1,8 +1,8 @@
-#include "codec/bundle/bundle_files.h"
+#include "codec/bundle/bundle_format.h"
 
 #include "codec/bundle/bundle.h"
 #include "codec/bundle/own.h"
-#include "codec/model/format.h"
+#include "codec/bundle/save_state.h"
 
 bool bundle_owns(const char *prefix, const char *name)
 {

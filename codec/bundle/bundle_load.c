@@ -11,7 +11,7 @@
 #include "codec/bundle/bundle_objects.h"
 #include "codec/bundle/own.h"
 #include "codec/container/sstable.h"
-#include "codec/model/format.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/tensor/slices.h"
 
 static const uint64_t index_max = 1 << 30;   /* bytes of an index file */

@@ -4,7 +4,7 @@
 #include "codec/bundle/bundle.h"
 #include "codec/bundle/own.h"
 #include "codec/content/verify.h"
-#include "codec/model/format.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/graph/keras.h"
 #include "codec/graph/layers.h"
 #include "codec/graph/object_graph.h"

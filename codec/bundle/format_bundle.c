@@ -2,10 +2,8 @@
 #include <stdio.h>
 
 #include "codec/bundle/bundle.h"
-#include "codec/bundle/bundle_files.h"
-#include "codec/bundle/bundle_objects.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/bundle/own.h"
-#include "codec/model/format.h"
 #include "codec/model/place.h"
 
 /* The prefix in a name of one of the checkpoint's files: how many characters of it. */

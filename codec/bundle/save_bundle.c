@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#include "codec/model/format.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/bundle/save_state.h"
 #include "codec/work/ledger.h"
 

@@ -31,6 +31,12 @@ struct saver {
 	struct error *err;
 };
 
+/* ---- save_bundle.c ---- */
+
+/* Stages all of a bundle, as edited, as one shard and its index, for another place. */
+int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
+		       struct staged *ret_index, struct error *err);
+
 /* ---- save_index.c ---- */
 
 bool saver_shard_exists(const struct saver *s, uint32_t shard);

@@ -13,7 +13,6 @@ struct json_write;
 struct layers;
 struct outbox;
 struct stage;
-struct staged;
 
 enum explained {
 	EXPLAIN_WHOLE,	 /* what it is, and what it is for: before its tensors are counted */
@@ -106,18 +105,6 @@ struct format {
 
 extern const struct format format_bundle, format_saved_model, format_v1, format_variables;
 
-/*
- * Loads the bundle with that prefix (relative to the root) into the model: tensors, shards,
- * object graph; m->own begins with a struct bundle_own, all zero. -ENOENT if it has no index.
- */
-int bundle_load(struct model *m, const char *prefix, struct error *err);
-/* struct format's allows(), of what lies in a bundle. */
-int bundle_allows(const struct model *m, const struct change *c, struct error *err);
-/* Adds what a commit of the model's edited tensors writes. */
-int bundle_save(struct model *m, struct stage *stage, struct error *err);
-/* Stages all of it, as edited, as one shard and its index, for another place. */
-int bundle_write_fresh(struct model *m, struct stage *stage, struct staged *ret_shard,
-		       struct staged *ret_index, struct error *err);
 /* The two questions to a format that the views ask: print(), and layers(). */
 int model_print(struct model *m, const struct document *d, struct buf *out, struct error *err);
 int model_layers(struct model *m, struct layers *ret, struct error *err);
@@ -125,4 +112,5 @@ int model_layers(struct model *m, struct layers *ret, struct error *err);
 /* Notes a file whose content the edits are based on. -ENOMEM. */
 int model_add_base(struct model *m, const char *name, const struct file *file);
 int model_add_base_as(struct model *m, const char *name, const struct file_id *id, uint32_t crc);
+
 #endif

@@ -3,10 +3,8 @@
  * as any other, but the fingerprint in DIR goes when they are edited.
  */
 #include "codec/bundle/bundle.h"
-#include "codec/bundle/bundle_files.h"
-#include "codec/bundle/bundle_objects.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/bundle/own.h"
-#include "codec/model/format.h"
 #include "codec/saved_model/internal.h"
 
 static const char fingerprint[] = "../" FINGERPRINT;

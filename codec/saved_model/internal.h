@@ -2,11 +2,14 @@
 #ifndef CODEC_SAVED_MODEL_INTERNAL_H
 #define CODEC_SAVED_MODEL_INTERNAL_H
 
+#include "codec/base/buf.h"
 #include "codec/bundle/own.h"
 #include "codec/graph/layers.h"
+#include "codec/model/format.h"
 
 /* Names of files. */
 #define GRAPH	    "saved_model.pb"
+#define GRAPH_TEXT  "saved_model.pbtxt"
 #define METADATA    "keras_metadata.pb"
 #define FINGERPRINT "fingerprint.pb"
 #define FOLDER	    "variables"
@@ -28,6 +31,18 @@ static inline bool uses_node(struct span used, uint32_t node)
 	return node / 8 < used.n && used.p[node / 8] >> node % 8 & 1;
 }
 
+/* What the graph says of the variables, as far as it is read. */
+struct graph_says {
+	bool restored;	 /* TensorFlow wants some */
+	struct buf used; /* bits of the nodes that functions work with (uses_node()) */
+};
+
+/*
+ * Loads what saved_model.pb and Keras's metadata say: documents, groups, versions, tags. What makes
+ * no sense is noted, and costs the documents. -EBADMSG, -ESTALE and the like: it cannot be told
+ * what the model is.
+ */
+int saved_model_load_documents(struct model *m, struct graph_says *ret, struct error *err);
 /*
  * Names the variables of a loaded model that have no name in the checkpoint as saved_model.pb does.
  * Where that cannot be read it is remarked. -ENOMEM.

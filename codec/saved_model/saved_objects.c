@@ -2,10 +2,9 @@
  * What saved_model.pb, and Keras's metadata, say about objects that are in the checkpoint, too.
  * Both speak of nodes of the graph in saved_model.pb, the rest of us of those of the checkpoint's.
  */
-#include "codec/bundle/bundle_objects.h"
+#include "codec/bundle/bundle_format.h"
 #include "codec/graph/keras.h"
 #include "codec/graph/object_graph.h"
-#include "codec/model/format.h"
 #include "codec/saved_model/internal.h"
 #include "codec/saved_model/object_match.h"
 #include "codec/saved_model/saved_model.h"
