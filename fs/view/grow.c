@@ -1,13 +1,10 @@
-/*
- * A name can be file and folder at once (TF1's w and w/Adam): then the file keeps the name and
- * the folder is called w.d. Which comes first does not matter.
- */
 #include "fs/view/grow.h"
 
 #include "codec/open.h"
 #include "fs/view/assets.h"
 #include "fs/view/links.h"
 #include "fs/view/log.h"
+#include "fs/view/plant.h"
 
 /* A model of n tensors has so many folders at most; what needs more is not shown. */
 enum {
@@ -21,85 +18,9 @@ struct grower {
 	struct branch *branch; /* NULL for the mount's own files */
 	node_id root;
 	const char *folder; /* of the kinds that grow now; NULL: of those that always do */
-	size_t folders_left;
+	struct plant plant;
 	unsigned long hidden; /* things that could not be shown */
 };
-
-static node_id add_folder(struct grower *g, node_id folder, struct span name)
-{
-	struct node like = {.type = NODE_FOLDER, .branch = g->branch ? g->branch->number : 0};
-
-	if (!g->folders_left)
-		return NODE_NONE;
-	g->folders_left--;
-	return tree_add(g->view->tree, folder, name, &like);
-}
-
-static struct span with_d(struct span name, struct buf *out)
-{
-	buf_add(out, name);
-	buf_add_str(out, ".d");
-	return buf_span(out);
-}
-
-/* The folder of that name, made if need be. */
-static node_id enter(struct grower *g, node_id folder, struct span name)
-{
-	struct tree *t = g->view->tree;
-	cleanup_buf struct buf other = {0};
-	node_id id = tree_find(t, folder, name);
-	struct node n;
-
-	if (id && tree_get(t, id, &n) && n.type != NODE_FOLDER) {
-		name = with_d(name, &other);
-		id = tree_find(t, folder, name);
-	}
-	return id || other.failed ? id : add_folder(g, folder, name);
-}
-
-/* Adds a node, or moves the one that there is, `old`, with its number. */
-static node_id add_file(struct grower *g, node_id folder, struct span name, const struct node *like,
-			node_id old)
-{
-	struct tree *t = g->view->tree;
-	cleanup_buf struct buf other = {0};
-	node_id id = tree_find(t, folder, name);
-	struct node n;
-
-	if (id && tree_get(t, id, &n) && n.type != NODE_FOLDER)
-		return id == old ? id : NODE_NONE; /* two signatures of one name */
-	if (id && (tree_move(t, id, folder, with_d(name, &other)) < 0 || other.failed))
-		return NODE_NONE; /* a folder gives way */
-	if (!old)
-		return tree_add(t, folder, name, like);
-	return tree_move(t, old, folder, name) < 0 ? NODE_NONE : old;
-}
-
-/* The folder at a path below the root, and those that lead to it. */
-static node_id enter_path(struct grower *g, struct span path)
-{
-	node_id folder = g->root;
-
-	while (path.n && folder) {
-		const uint8_t *slash = memchr(path.p, '/', path.n);
-		size_t n = slash ? (size_t)(slash - path.p) : path.n;
-
-		folder = enter(g, folder, span_first(path, n));
-		path = span_skip(path, slash ? n + 1 : n);
-	}
-	return folder;
-}
-
-/* The same at a path below the root, with the folders that lead to it. */
-static node_id add_path(struct grower *g, struct span path, const struct node *like, node_id old)
-{
-	const uint8_t *slash = memrchr(path.p, '/', path.n);
-	size_t n = slash ? (size_t)(slash - path.p) : 0;
-	node_id folder = enter_path(g, span_first(path, n));
-
-	return folder ? add_file(g, folder, span_skip(path, slash ? n + 1 : 0), like, old)
-		      : NODE_NONE;
-}
 
 static void hide(struct grower *g, uint8_t kind, uint32_t object, const char *why)
 {
@@ -125,7 +46,7 @@ static int grow_one(struct grower *g, uint8_t kind, uint32_t object)
 
 	if (path.failed)
 		return -ENOMEM;
-	id = r > 0 ? add_path(g, buf_span(&path), &like, old) : NODE_NONE;
+	id = r > 0 ? plant_file(&g->plant, g->root, buf_span(&path), &like, old) : NODE_NONE;
 	if (r && !id)
 		hide(g, kind, object, r < 0 ? strerror(-r) : "no room in the tree");
 	if (old && !id)
@@ -192,7 +113,7 @@ static int add_lazy(struct grower *g, const char *name)
 
 	if (tree_find(g->view->tree, g->root, span_str(name)))
 		return 0; /* of another kind as well */
-	id = add_folder(g, g->root, span_str(name));
+	id = plant_folder(&g->plant, g->root, span_str(name));
 	if (id)
 		tree_set_object(g->view->tree, id, 1);
 	return id ? 0 : -ENOMEM;
@@ -201,10 +122,10 @@ static int add_lazy(struct grower *g, const char *name)
 static int add_folders(struct grower *g)
 {
 	const char *const *folders = g->branch->model->folders;
-	bool added = add_folder(g, g->root, span_str("variables"));
+	bool added = plant_folder(&g->plant, g->root, span_str("variables"));
 
 	for (size_t i = 0; added && folders[i]; i++)
-		added = add_folder(g, g->root, span_str(folders[i]));
+		added = plant_folder(&g->plant, g->root, span_str(folders[i]));
 	return added ? 0 : -ENOMEM;
 }
 
@@ -243,7 +164,7 @@ static int add_metagraphs(struct grower *g)
 
 		if (path.failed)
 			return -ENOMEM;
-		folder = r < 0 ? NODE_NONE : enter_path(g, buf_span(&path));
+		folder = r < 0 ? NODE_NONE : plant_folders(&g->plant, g->root, buf_span(&path));
 		if (!folder)
 			log_line("not shown: the MetaGraphDef '%s'", quote(m->groups[i]));
 		else if (i == m->served)
@@ -260,7 +181,13 @@ static struct grower grower_of(struct view *v, struct branch *b)
 		.view = v,
 		.branch = b,
 		.root = b ? b->root : NODE_ROOT,
-		.folders_left = FOLDERS_FLOOR + (b ? FOLDERS_PER_TENSOR * b->model->n_tensors : 0),
+		.plant =
+			{
+				.tree = v->tree,
+				.branch = b ? b->number : 0,
+				.folders_left = FOLDERS_FLOOR +
+						(b ? FOLDERS_PER_TENSOR * b->model->n_tensors : 0),
+			},
 	};
 }
 
@@ -314,63 +241,6 @@ int view_add_model(struct view *v, struct model *model)
 
 /* ---- folders that are made when somebody looks ---- */
 
-struct link_sink {
-	struct grower grower; /* its root is the folder of the links */
-	const struct links *links;
-};
-
-static bool add_link(struct link_sink *sink, struct span path, node_id to)
-{
-	struct node like = {
-		.type = NODE_LINK,
-		.branch = sink->grower.branch->number,
-		.object = to,
-	};
-
-	return add_path(&sink->grower, path, &like, NODE_NONE);
-}
-
-/* To the file of one kind, if there is one. */
-static int emit_one(struct link_sink *sink, struct span path, uint8_t kind, tensor_id tensor)
-{
-	node_id to = branch_node(sink->grower.branch, kind, tensor);
-	cleanup_buf struct buf name = {0};
-
-	if (!to)
-		return 0;
-	buf_add(&name, path);
-	buf_add_str(&name, kinds[kind]->link);
-	if (name.failed)
-		return -ENOMEM;
-	if (!add_link(sink, buf_span(&name), to))
-		link_hide(sink, tensor, "no room in the tree");
-	return 0;
-}
-
-int link_emit(struct link_sink *sink, struct span path, tensor_id tensor)
-{
-	int r = 0;
-
-	for (uint8_t kind = 0; kind < kind_count && r == 0; kind++)
-		if (kinds[kind]->link)
-			r = emit_one(sink, path, kind, tensor);
-	return r;
-}
-
-int link_emit_folder(struct link_sink *sink, struct span name)
-{
-	return add_folder(&sink->grower, sink->grower.root, name) ? 0 : -ENOMEM;
-}
-
-void link_hide(struct link_sink *sink, tensor_id tensor, const char *why)
-{
-	struct grower *g = &sink->grower;
-
-	if (g->hidden++ < HIDDEN_LOGGED)
-		log_line("%s/: no link to '%s': %s", sink->links->folder,
-			 quote(model_tensor(g->branch->model, tensor)->key), why);
-}
-
 static int grow_kinds(struct view *v, struct branch *b, const char *name)
 {
 	struct grower g = grower_of(v, b);
@@ -382,22 +252,12 @@ static int grow_kinds(struct view *v, struct branch *b, const char *name)
 /* What links lead to is there before they are. */
 static int grow_links(struct view *v, struct branch *b, node_id folder, const struct links *l)
 {
-	struct link_sink sink = {.grower = grower_of(v, b), .links = l};
 	int r = 0;
 
 	for (size_t i = 0; i < kind_count && r == 0; i++)
 		if (kinds[i]->link && kinds[i]->folder)
 			r = grow_folder(v, tree_find(v->tree, b->root, span_str(kinds[i]->folder)));
-	sink.grower.root = folder;
-	return r < 0 ? r : l->list(b->model, &sink);
-}
-
-static const struct links *links_of(const char *folder)
-{
-	for (size_t i = 0; i < links_count; i++)
-		if (strcmp(links[i]->folder, folder) == 0)
-			return links[i];
-	return NULL;
+	return r < 0 ? r : links_fill(l, grower_of(v, b).plant, b, folder);
 }
 
 int grow_folder(struct view *v, node_id folder)
