@@ -166,11 +166,31 @@ int file_unchanged(int fd, const struct file_id *id, const char *name, struct er
 		       : error_set(err, -ESTALE, "%s: changed while it was read", name);
 }
 
+/* Another time or inode number alone is no change: the bytes are the same when they are read again.
+ */
+static int read_again(int fd, const char *name, struct file *f, struct error *err)
+{
+	cleanup_free uint8_t *again = malloc(f->bytes.n + 1);
+	struct stat st;
+	int r;
+
+	if (!again)
+		return -ENOMEM;
+	r = read_at(fd, again, f->bytes.n, 0);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "%s", name);
+	if (r < 0 || (uint64_t)st.st_size != f->bytes.n ||
+	    memcmp(again, f->bytes.p, f->bytes.n) != 0)
+		return error_set(err, -ESTALE, "%s: changed while it was read", name);
+	f->id = file_id_of(&st);
+	return 0;
+}
+
 static int read_whole(int fd, const char *name, uint64_t max, struct file *f, struct error *err)
 {
 	struct stat before;
 	uint8_t *p;
-	int r;
+	int r, changed;
 
 	if (fstat(fd, &before) < 0)
 		return error_errno(err, "%s", name);
@@ -184,10 +204,12 @@ static int read_whole(int fd, const char *name, uint64_t max, struct file *f, st
 	if (!p)
 		return -ENOMEM;
 	r = read_at(fd, p, f->bytes.n, 0);
-	/* A file that was cut short meanwhile ends too early. */
-	if (r == 0 || file_unchanged(fd, &f->id, name, NULL) == -ESTALE)
-		return file_unchanged(fd, &f->id, name, err);
-	return error_set(err, r, "%s: %s", name, strerror(-r));
+	changed = file_unchanged(fd, &f->id, name, err);
+	if (changed == -ESTALE)
+		return read_again(fd, name, f, err);
+	if (changed < 0)
+		return changed;
+	return r < 0 ? error_set(err, r, "%s: %s", name, strerror(-r)) : 0;
 }
 
 int file_read(int dirfd, const char *name, uint64_t max, struct file *ret, struct error *err)

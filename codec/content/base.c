@@ -3,6 +3,7 @@
 #include "codec/base/swap.h"
 #include "codec/model/format.h"
 #include "codec/tensor/slices.h"
+#include "codec/tensor/stored.h"
 
 static struct shard *shard_of(const struct content *c, const struct extent *e)
 {
@@ -46,6 +47,15 @@ int base_check(struct content *c, struct error *err)
 		return r;
 	default: return error_set(err, -EIO, "%s", c->tensor->damage);
 	}
+}
+
+bool base_is_doubted(const struct content *c)
+{
+	bool doubted = false;
+
+	for (size_t i = 0; i < tensor_runs(c->tensor); i++)
+		doubted |= c->model->shards[tensor_run(c->tensor, i).extent.shard].doubted;
+	return doubted;
 }
 
 /* ---- what the format decodes ---- */
@@ -115,6 +125,17 @@ int base_run(struct content *c, uint64_t at, uint64_t n, struct iovec *ret)
 
 /* ---- what is copied ---- */
 
+/* A descriptor to read from. -ESTALE: what it leads to may be another file than at load. */
+static int open_shard(struct content *c, const struct extent *e, struct error *err)
+{
+	struct shard *s = shard_of(c, e);
+	cleanup_fd int fd = shard_open(s, c->model->place.rootfd, err);
+
+	if (fd >= 0 && s->doubted && !c->believed && !c->model->by_content)
+		return error_set(err, -ESTALE, "%s: changed since the mount", s->name);
+	return steal_fd(&fd);
+}
+
 static int copy_extent(struct content *c, uint64_t at, uint64_t n, bool keep_fd, uint8_t *to,
 		       struct error *err)
 {
@@ -123,7 +144,7 @@ static int copy_extent(struct content *c, uint64_t at, uint64_t n, bool keep_fd,
 	int fd = c->base_fd, r;
 
 	if (fd < 0) {
-		fd = opened = shard_open(shard_of(c, e), c->model->place.rootfd, err);
+		fd = opened = open_shard(c, e, err);
 		if (fd < 0)
 			return fd;
 	}
@@ -142,7 +163,7 @@ struct band {
 static int read_band(struct content *c, const struct extent *e, struct band *band,
 		     struct error *err)
 {
-	cleanup_fd int fd = shard_open(shard_of(c, e), c->model->place.rootfd, err);
+	cleanup_fd int fd = open_shard(c, e, err);
 	int r;
 
 	if (fd < 0)

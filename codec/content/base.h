@@ -21,6 +21,8 @@ int base_decode(struct content *c, struct error *err);
  * names it.
  */
 int base_check(struct content *c, struct error *err);
+/* True if a shard may be another file than at load; only checksums tell (codec/model/shard.h). */
+bool base_is_doubted(const struct content *c);
 /*
  * The mapped bytes of the base from `at` on, at most n of them: as many as follow one another
  * there. For handing to the kernel. -E2BIG: they cannot be handed over as they lie, base_copy()

@@ -98,7 +98,7 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 	return m->format->allows(m, &bytes, err);
 }
 
-static int look_at_base(struct content *c, struct error *err)
+static int look_at_base(struct content *c, bool for_write, struct error *err)
 {
 	bool decodes = base_decodes(c);
 	int r;
@@ -108,6 +108,9 @@ static int look_at_base(struct content *c, struct error *err)
 	else
 		content_lock(c);
 	r = decodes ? base_decode(c, err) : base_check(c, err);
+	/* Nothing could be saved: a save does not go by checksums alone, where times last. */
+	if (r == 0 && for_write && !c->model->by_content && base_is_doubted(c))
+		r = error_set(err, -ESTALE, "%s: changed since the mount", c->model->place.path);
 	content_unlock(c);
 	return r;
 }
@@ -129,7 +132,7 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 	pthread_mutex_unlock(&m->contents);
 	if (!c)
 		return -ENOMEM;
-	r = look_at_base(c, err);
+	r = look_at_base(c, for_write, err);
 	if (r < 0) {
 		content_close(c, for_write, NULL);
 		return r;
@@ -138,26 +141,37 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 	return 0;
 }
 
+static bool is_verified(struct content *c)
+{
+	bool verified;
+
+	pthread_mutex_lock(&c->model->contents);
+	verified = c->tensor->verified;
+	pthread_mutex_unlock(&c->model->contents);
+	return verified;
+}
+
 int content_verify(struct content *c, struct error *err)
 {
-	struct tensor *t = c->tensor;
-	bool needed;
+	bool wanted = c->model->verify && !is_verified(c), doubted, needed;
 	int r = 0;
 
-	if (!c->model->verify || base_decodes(c))
+	if (base_decodes(c))
 		return 0;
-	pthread_mutex_lock(&c->model->contents);
-	needed = !t->verified;
-	pthread_mutex_unlock(&c->model->contents);
 	content_lock(c);
-	needed = needed && (!c->overlay || c->overlay->present);
+	doubted = base_is_doubted(c);
+	needed = (wanted || doubted) && (!c->overlay || c->overlay->present);
 	if (needed)
-		r = verify_tensor(c->model, t, err);
+		r = verify_tensor(c->model, c->tensor, err);
+	if (needed && r == 0)
+		c->believed = true;
 	content_unlock(c);
+	if (doubted && r == -EIO)
+		r = error_prefix(err, -ESTALE, "changed since the mount");
 	if (!needed || r < 0)
 		return r;
 	pthread_mutex_lock(&c->model->contents);
-	t->verified = true;
+	c->tensor->verified = true;
 	pthread_mutex_unlock(&c->model->contents);
 	return 0;
 }

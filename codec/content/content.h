@@ -39,8 +39,9 @@ struct content {
 	uint64_t draft_size, keep;
 	int draft_error; /* of a write to it that failed, for who hears that it is incomplete */
 	bool lost; /* a draft, given up while somebody writes it: errors until it is begun anew */
-	struct buf decoded; /* the base, where its format decodes it (format.h): all of it */
-	int base_fd;	    /* for filling blocks, while it is open for writing; -1 */
+	struct buf decoded;    /* the base, where its format decodes it (format.h): all of it */
+	_Atomic bool believed; /* its shard may be another file, but the checksums were right */
+	int base_fd;	       /* for filling blocks, while it is open for writing; -1 */
 };
 
 /* What content_close() and content_flush() did. */
@@ -60,7 +61,8 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 		 struct error *err);
 /*
  * Before somebody reads: verifies the checksum of the base where the model is to be verified, once,
- * unless edits cover all of it. -EIO: it is damaged; err says where. 0 where nothing is to be done.
+ * or where its shard may be another file than at load; unless edits cover all of it. -EIO: it is
+ * damaged; err says where. -ESTALE: it is another file. 0 where nothing is to be done.
  */
 int content_verify(struct content *c, struct error *err);
 /*

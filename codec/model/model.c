@@ -239,23 +239,6 @@ void model_note(struct model *m, const char *format, ...)
 	buf_add_u8(&m->notes, '\n');
 }
 
-/* -ESTALE if the file is not that one any more; all zero: if there is one now. */
-static int check_file(const struct model *m, const char *name, const struct file_id *before,
-		      struct error *err)
-{
-	struct file_id now = {0};
-	struct stat st;
-
-	if (fstatat(m->place.rootfd, name, &st, 0) == 0 && S_ISREG(st.st_mode))
-		now = file_id_of(&st);
-	if (file_id_equal(&now, before))
-		return 0;
-	return error_set(err, -ESTALE, "%s/%s: %s since the mount", m->place.root, name,
-			 !now.ino      ? "removed"
-			 : before->ino ? "changed"
-				       : "made");
-}
-
 bool model_unmap(struct model *m)
 {
 	bool idle;
@@ -290,15 +273,4 @@ bool model_lies_in(const struct model *m, const char *path)
 	for (size_t i = 0; !found && m->folders[i]; i++)
 		found = begin_alike(m->folders[i], path);
 	return found;
-}
-
-int model_check_base(const struct model *m, struct error *err)
-{
-	int r = place_check(&m->place, err);
-
-	for (size_t i = 0; i < m->n_base && r == 0; i++)
-		r = check_file(m, m->base[i].name, &m->base[i].id, err);
-	for (uint32_t i = 0; i < m->n_shards && r == 0; i++)
-		r = check_file(m, m->shards[i].name, &m->shards[i].id, err);
-	return r;
 }

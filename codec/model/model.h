@@ -34,6 +34,9 @@ struct model {
 	char *output;	   /* absolute: where saves go instead (codec/save/output.h); or NULL */
 	bool object_based; /* keys are paths in an object graph, as TensorFlow 2 makes them */
 	bool has_layers;   /* model_layers() may find some (codec/model/format.h) */
+	/* Times and inode numbers do not last in its file system: its files are known by their
+	 * bytes. */
+	bool by_content;
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	void *own;   /* what its format knows beside all this: that wing's own affair */
 
@@ -134,7 +137,10 @@ void model_remark(struct model *m, const char *format, ...) __attribute__((forma
 bool model_unmap(struct model *m);
 /* True if that path, relative to the root, is in a folder in which files of the model are. */
 bool model_lies_in(const struct model *m, const char *path);
-/* -ESTALE if a file of the base, or a shard, is not what it was at load. */
-int model_check_base(const struct model *m, struct error *err);
+/*
+ * -ESTALE if a file of the base, or a shard, is not what it was at load, or the model's folder is
+ * another one.
+ */
+int model_check_base(struct model *m, struct error *err);
 
 #endif

@@ -60,9 +60,11 @@ int shard_open(struct shard *s, int rootfd, struct error *err)
 	if (fd >= 0 && fstat(fd, &st) < 0)
 		return error_set(err, -EIO, "%s: %s", s->name, strerror(errno));
 	now = fd >= 0 ? file_id_of(&st) : (struct file_id){0};
-	if (!file_id_equal(&now, &s->id))
+	if (fd < 0 || now.size != s->id.size)
 		return error_set(err, -ESTALE, "%s: %s since the mount", s->name,
 				 fd < 0 ? "removed" : "changed");
+	if (!file_id_equal(&now, &s->id))
+		s->doubted = true;
 	if (lfs_check_open(fd, s->id.size, s->name, err) < 0)
 		return -EIO;
 	return steal_fd(&fd);

@@ -21,6 +21,9 @@ struct shard {
 	struct file_id id; /* at load; ino 0: there was no such file */
 	pthread_mutex_t lock;
 	const uint8_t *map; /* of id.size bytes, once mapped */
+	/* It has another time or inode number than at load: only its checksums tell that it is not
+	 * another file. Some file systems change them of themselves. */
+	_Atomic bool doubted;
 };
 
 /* Notes who the file is; a missing one is no error yet. -ENOMEM. */

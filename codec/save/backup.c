@@ -93,7 +93,7 @@ static int not_ours(const char *name, struct error *err)
 /* ---- a model of several files ---- */
 
 struct keeper {
-	const struct model *m;
+	struct model *m;
 	const struct outbox *files; /* that the backup is to have; the last one is put last, */
 	const char *stem;	    /* all under names that begin so, */
 	const char *final, *mark;   /* that one's name, and that of the mark */
@@ -207,7 +207,7 @@ static int replace_backup(const struct keeper *k, struct error *err)
 	return r < 0 ? r : sync_folder(rootfd, k->folder, err);
 }
 
-static int backup_files(const struct model *m, const struct outbox *files, struct error *err)
+static int backup_files(struct model *m, const struct outbox *files, struct error *err)
 {
 	cleanup_buf struct buf stem = {0}, final = {0}, mark = {0};
 	char path[4096];
@@ -242,8 +242,8 @@ static int look_at_folder(int parentfd, const char *name, struct state *ret)
 }
 
 /* Made in the work folder, and marked: as one that may be there soon, beside the one that is. */
-static int fill_folder(const struct model *m, const struct outbox *files, int parentfd,
-		       const char *mark, struct buf *lines)
+static int fill_folder(struct model *m, const struct outbox *files, int parentfd, const char *mark,
+		       struct buf *lines)
 {
 	int stagefd = m->edits->stagefd;
 	struct state state = {0};
@@ -270,7 +270,7 @@ static int put_folder(int stagefd, int parentfd, const char *name)
 	return 0;
 }
 
-static int backup_beside(const struct model *m, const struct outbox *files, int parentfd,
+static int backup_beside(struct model *m, const struct outbox *files, int parentfd,
 			 const char *name, struct error *err)
 {
 	cleanup_buf struct buf kept = {0}, mark = {0}, lines = {0};
@@ -301,7 +301,7 @@ static int backup_beside(const struct model *m, const struct outbox *files, int 
 	return r < 0 ? r : sync_folder(parentfd, NULL, err);
 }
 
-static int backup_folder(const struct model *m, const struct outbox *files, struct error *err)
+static int backup_folder(struct model *m, const struct outbox *files, struct error *err)
 {
 	cleanup_fd int parentfd = openat(m->place.rootfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *slash = strrchr(m->place.root, '/');

@@ -11,7 +11,7 @@
  * Locks the model for writing until the descriptor that is returned is closed. -EBUSY: somebody
  * else has it, and err says who. -ESTALE: the model was replaced since it was loaded.
  */
-int lock_model(const struct model *m, struct error *err);
+int lock_model(struct model *m, struct error *err);
 /* Locks an open file that is about to take the place of the locked one. -EBUSY. */
 int lock_file(int fd);
 

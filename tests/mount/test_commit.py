@@ -370,11 +370,24 @@ def test_what_was_changed_and_put_back_can_be_saved(copy_of):
 
 def test_a_variable_whose_data_changed_is_estale(copy_of):
     model = copy_of('train/ckpt-5')
+    shard = model.parent / SHARD
     with Mount(model) as m:
-        MEANWHILE['the data is replaced'](model.parent)
+        replace(shard, bytes(255 - byte for byte in shard.read_bytes()))
         with fails(errno.ESTALE):
             m.file('step').read_bytes()
         assert SHARD in m.log()
+
+
+@pytest.mark.parametrize('change', [os.utime, lambda path: replace(path, path.read_bytes())])
+def test_a_variable_whose_data_has_another_time_is_read(copy_of, change):
+    """But not edited: a save would not go by checksums alone."""
+    model = copy_of('train/ckpt-5')
+    content = cat(model, 'net/l1/kernel')
+    with Mount(model) as m:
+        change(model.parent / SHARD)
+        assert m.file('net/l1/kernel').read_bytes() == content
+        with fails(errno.ESTALE):
+            open(m.file('net/l1/kernel'), 'r+b')
 
 
 def test_edits_for_another_state_are_refused_and_kept(copy_of, tmp_path):
