@@ -17,7 +17,7 @@ struct opened {
 	unsigned writers;
 	struct pieces pieces;	 /* what was accepted last */
 	struct content *content; /* opened for writing, where it is all that there is; or NULL */
-	int unreadable;		 /* -EIO: there are no pieces until a draft is accepted */
+	int unreadable;		 /* below 0: there are no pieces until a draft is accepted */
 	struct draft_file draft;
 };
 
@@ -402,18 +402,13 @@ int opened_truncate_alone(struct opened *o, uint64_t size, struct error *err)
 	return r;
 }
 
-/* The draft becomes what is shown, as its kind composes it. The lock is held for writing. */
-static int accept_draft(struct opened *o, struct error *err)
+/* Composes it anew. The lock is held for writing. */
+static int compose_again(struct opened *o, struct error *err)
 {
-	const struct draft d = {.fd = o->draft.scratch->fd, .size = o->draft.size};
-	struct showing s = showing_of(o);
 	cleanup_pieces struct pieces before = {0};
 	struct pieces fresh = {0};
-	int r = kind_of(o)->accept(&s, &d, err);
+	int r = view_compose(o->view, &o->what, &fresh, err);
 
-	if (r < 0)
-		return r;
-	r = view_compose(o->view, &o->what, &fresh, err);
 	if (r < 0) {
 		pieces_release(&fresh);
 		return r;
@@ -421,6 +416,38 @@ static int accept_draft(struct opened *o, struct error *err)
 	before = o->pieces;
 	o->pieces = fresh;
 	o->unreadable = 0;
+	return 0;
+}
+
+void opened_reshow(struct view *v, node_id id)
+{
+	size_t changes;
+	struct opened *o = join(v, id, &changes);
+	int r;
+
+	if (!o)
+		return;
+	pthread_rwlock_wrlock(&o->lock);
+	r = pieces_whole_content(&o->pieces) ? 0 : compose_again(o, NULL);
+	if (r < 0) {
+		pieces_release(&o->pieces);
+		o->unreadable = r;
+	}
+	pthread_rwlock_unlock(&o->lock);
+	put(o);
+}
+
+/* The draft becomes what is shown, as its kind composes it. The lock is held for writing. */
+static int accept_draft(struct opened *o, struct error *err)
+{
+	const struct draft d = {.fd = o->draft.scratch->fd, .size = o->draft.size};
+	struct showing s = showing_of(o);
+	int r = kind_of(o)->accept(&s, &d, err);
+
+	if (r >= 0)
+		r = compose_again(o, err);
+	if (r < 0)
+		return r;
 	draft_drop(&o->draft, model_of(o));
 	view_forget_size(o->view, o->node);
 	return EDIT_RESHOWN;

@@ -84,6 +84,12 @@ int opened_flush(struct opened *o, struct error *err);
 /* -EFBIG: there is no room for so many bytes. */
 int opened_reserve(const struct opened *o, uint64_t size, struct error *err);
 
+/*
+ * What a file shows was changed, but not through it: who has it open sees that. (A file that is one
+ * whole content does so by itself.) A draft of it stays.
+ */
+void opened_reshow(struct view *v, node_id id);
+
 /* The size of the draft of a node, if somebody has it open and there is one. */
 bool opened_draft_size(struct view *v, node_id id, uint64_t *ret);
 

@@ -6,6 +6,7 @@
 #include "codec/save/settle.h"
 #include "fs/view/failures.h"
 #include "fs/view/log.h"
+#include "fs/view/opened.h"
 #include "fs/view/sizes.h"
 
 /* A file that is put back must have the name by which the new index asks for it. */
@@ -158,6 +159,7 @@ static void add_changed(void *context, struct object o)
 	node_id *grown = vector_grow(c->nodes, c->n, &c->capacity, sizeof(*grown));
 
 	view_forget_size(c->view, node);
+	opened_reshow(c->view, node);
 	if (!grown)
 		return;
 	c->nodes = grown;

@@ -112,6 +112,21 @@ def test_discard_brings_a_text_back_in_its_own_length(copy_of):
         assert file.stat().st_size == len(before)
 
 
+def test_discard_brings_a_text_back_for_who_has_it_open(copy_of):
+    with Mount(copy_of('dtypes/dtypes')) as m:
+        file = m.file('string/hi')
+        before = file.read_bytes()
+        file.write_bytes(b'edited')
+        with open(file, 'rb', buffering=0) as reader:
+            assert reader.read() == b'edited'
+            assert weightctl('discard', m.path).returncode == FINE
+            wait_for_content(file, before)
+            assert os.pread(reader.fileno(), 100, 0) == before
+            with open(file, 'r+b', buffering=0) as writer:
+                writer.write(before[:1].swapcase())
+        assert file.read_bytes() == before[:1].swapcase() + before[1:]
+
+
 def test_discard_of_a_mount_leaves_no_trace(plain):
     before = snapshot(plain.parent)
     with Mount(plain) as m:
