@@ -141,6 +141,17 @@ static void write_(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t siz
 		edit(&call);
 }
 
+/* Tells the kernel what is wrong in its pages since a draft was judged. */
+static void tell_outcome(const struct edit_call *call, enum edit_outcome outcome)
+{
+	struct session *s = session_of(call->req);
+
+	if (outcome == EDIT_DROPPED || outcome == EDIT_RESHOWN)
+		notify_changed(s->notifier, (node_id)call->ino);
+	if (outcome == EDIT_TAKEN || outcome == EDIT_RESHOWN)
+		notify_twins(s, (node_id)call->ino, 0, 0);
+}
+
 static void do_flush(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
@@ -148,10 +159,7 @@ static void do_flush(struct edit_call *call)
 	struct handle *h = open_handle(&call->fi);
 	int r = handle_flush(h, fuse_req_ctx(call->req)->pid, &err);
 
-	if (r == EDIT_RESHOWN)
-		notify_changed(s->notifier, (node_id)call->ino);
-	if (r == EDIT_RESHOWN || r == EDIT_TAKEN)
-		notify_twins(s, (node_id)call->ino, 0, 0);
+	tell_outcome(call, r < 0 ? EDIT_NONE : (enum edit_outcome)r);
 	if (r < 0 && r != -EINVAL) /* a draft that is not acceptable is logged when it goes */
 		log_refusal(s->view, (node_id)call->ino, &err);
 	notify_reply(s->notifier, call->req, r < 0 ? r : 0);
@@ -172,12 +180,8 @@ static void do_release(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
 	struct open_file *file = open_file(&call->fi);
-	enum edit_outcome outcome = files_close(s, file);
 
-	if (outcome == EDIT_DROPPED || outcome == EDIT_RESHOWN)
-		notify_changed(s->notifier, (node_id)call->ino);
-	if (outcome == EDIT_RESHOWN)
-		notify_twins(s, (node_id)call->ino, 0, 0);
+	tell_outcome(call, files_close(s, file));
 	fuse_reply_err(call->req, 0);
 }
 
@@ -199,16 +203,18 @@ static void release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void do_fsync(struct edit_call *call)
 {
 	struct session *s = session_of(call->req);
+	enum edit_outcome outcome = EDIT_NONE;
 	struct error err = {""};
 	struct branch *b;
 	int r = 0;
 
 	/* Of a folder: of everything. */
 	if (call->fi.fh)
-		r = handle_sync(open_handle(&call->fi), &err);
+		r = handle_sync(open_handle(&call->fi), &outcome, &err);
 	else
 		for (size_t i = 0; r == 0 && (b = view_next_branch(s->view, &i));)
 			r = edits_sync(b->model, &err);
+	tell_outcome(call, outcome);
 	if (r < 0)
 		reply_error(call->req, (node_id)call->ino, r, &err);
 	else

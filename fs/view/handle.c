@@ -165,16 +165,18 @@ int handle_flush(struct handle *h, pid_t thread, struct error *err)
 	return r;
 }
 
-int handle_sync(struct handle *h, struct error *err)
+int handle_sync(struct handle *h, enum edit_outcome *outcome, struct error *err)
 {
 	struct error incomplete = {""};
 	struct node n;
 	int r = 0;
 
+	*outcome = EDIT_NONE;
 	if (h->kind->of == THING_VIEW || !tree_get(h->view->tree, h->node, &n))
 		return 0;
 	if (h->for_write)
 		r = opened_flush(h->opened, &incomplete);
+	*outcome = r < 0 ? EDIT_NONE : (enum edit_outcome)r;
 	if (r < 0 && r != -EINVAL)
 		return error_set(err, r, "%s", incomplete.text);
 	return edits_sync(view_branch(h->view, &n)->model, err);

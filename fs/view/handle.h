@@ -61,8 +61,11 @@ ssize_t handle_write(struct handle *h, const void *bytes, size_t n, uint64_t off
  * process that closes is the one that opened it.
  */
 int handle_flush(struct handle *h, pid_t thread, struct error *err);
-/* fsync: accepts a complete draft, and makes all edits so far durable. */
-int handle_sync(struct handle *h, struct error *err);
+/*
+ * fsync: accepts a complete draft, and makes all edits so far durable. *outcome, also on failure:
+ * what became of the draft.
+ */
+int handle_sync(struct handle *h, enum edit_outcome *outcome, struct error *err);
 
 /*
  * truncate(2): by a handle that is open for writing, it starts or changes a draft; without one

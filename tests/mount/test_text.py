@@ -265,6 +265,18 @@ def test_a_bad_text_takes_nothing_of_earlier_edits(m):
     assert m.file('int').read_bytes() == struct.pack('<5i', *range(1, 6))
 
 
+def test_an_fsync_accepts_and_every_view_hears_of_it(m):
+    file = text(m, 'int')
+    shown = file.read_bytes()
+    with open(file, 'wb', buffering=0) as writer:
+        writer.write(b'5 4 3 2 1')
+        assert struct.unpack('<5i', m.file('int').read_bytes())[1] == -1
+        os.fsync(writer.fileno())
+    assert m.file('int').read_bytes() == struct.pack('<5i', 5, 4, 3, 2, 1)
+    assert len(file.read_bytes()) == len(shown)
+    assert file.read_text().split('\n')[1:3] == [' ' * 10 + '5', ' ' * 10 + '4']
+
+
 def test_what_is_written_elsewhere_is_seen_in_the_text(m):
     path = text(m, 'int')
     with path.open('rb', buffering=0) as file:
