@@ -319,23 +319,6 @@ bool content_mtime(struct model *m, struct tensor *t, struct timespec *ret)
 	return region != NULL;
 }
 
-bool content_give_up(struct model *m, struct tensor *t, struct error *err)
-{
-	struct content *c = content_find(m, t);
-	bool had;
-
-	if (!c)
-		return false;
-	content_lock_for_edit(c);
-	had = c->draft != NULL;
-	if (had) {
-		content_incomplete(c, err);
-		drop_draft(c);
-	}
-	forget_if_idle(c);
-	return had;
-}
-
 bool content_revert(struct model *m, struct tensor *t)
 {
 	struct content *c = content_get(m, t);

@@ -141,11 +141,6 @@ int content_overwrite(struct model *m, struct tensor *t,
 		      struct error *err);
 
 /*
- * Gives up the draft of a tensor, whoever has it open: true, and what it lacked, if there was one.
- */
-bool content_give_up(struct model *m, struct tensor *t, struct error *err);
-
-/*
  * Drops draft and overlay, for the ledger too; true if there was one. Nobody edits meanwhile.
  */
 bool content_revert(struct model *m, struct tensor *t);

@@ -10,8 +10,9 @@
 /* Removes the work folder if the ledger is empty (codec/work/ledger.h). */
 void settle_tidy(struct model *m);
 /*
- * The journal is gone (edits_remove()): the edits and drafts that it spoke of go, and contents show
- * what is in the model. each() is told of every object that is another one now.
+ * The journal is gone (edits_remove()): the edits that it spoke of go, and the drafts that are
+ * regions; contents show what is in the model. A draft in a file stays with who writes it. each()
+ * is told of every object that is another one now.
  */
 void settle_dropped(struct model *m, void (*each)(void *context, struct object o), void *context);
 /*

@@ -242,7 +242,7 @@ static int run(struct session *s, const struct mount_options *o)
 	return code;
 }
 
-/* Nobody can look into the view any more. */
+/* Nobody can look into the view any more; drafts went when all files were closed. */
 static int save_the_rest(struct session *s)
 {
 	cleanup_buf struct buf text = {0};
@@ -250,7 +250,6 @@ static int save_the_rest(struct session *s)
 	int code, error;
 
 	s->view->over = true;
-	view_drop_drafts(s->view);
 	code = (int)save_all(s->view, &s->save, &text, &error);
 	for (size_t i = 0; (b = view_next_branch(s->view, &i));)
 		settle_at_end(b->model);

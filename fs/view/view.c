@@ -2,9 +2,7 @@
 
 #include <time.h>
 
-#include "codec/content/content.h"
 #include "codec/work/ledger.h"
-#include "codec/work/scratch.h"
 #include "fs/view/log.h"
 #include "fs/view/pieces.h"
 #include "fs/view/root.h"
@@ -168,28 +166,4 @@ void view_note_lost_drafts(struct view *v, const struct branch *b)
 				  "the daemon died before it was complete");
 		v->lost_drafts = true;
 	}
-}
-
-static void drop_drafts(struct view *v, const struct branch *b)
-{
-	cleanup_free struct object *drafts = NULL;
-	struct model *m = b->model;
-	size_t n;
-
-	if (!m->edits || scratch_objects(m, &drafts, &n) < 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		struct error why = {""};
-
-		if (content_give_up(m, model_tensor(m, drafts[i].id), &why))
-			view_note_dropped(v, branch_object_node(b, drafts[i]), why.text);
-	}
-}
-
-void view_drop_drafts(struct view *v)
-{
-	struct branch *b;
-
-	for (size_t i = 0; (b = view_next_branch(v, &i));)
-		drop_drafts(v, b);
 }

@@ -72,8 +72,6 @@ bool view_next_twin(struct view *v, const struct node *n, uint8_t *kind, struct 
 /* A file has another text, and so another size, now. */
 void view_forget_size(struct view *v, node_id id);
 
-/* Gives up all drafts, whoever has them open; each is noted. */
-void view_drop_drafts(struct view *v);
 /* Notes the drafts of the branch with which an earlier mount died. */
 void view_note_lost_drafts(struct view *v, const struct branch *b);
 /* Notes a draft that was dropped, for the status and the log. */

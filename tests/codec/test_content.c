@@ -123,11 +123,6 @@ static int rewrite_text(const char *key, const uint8_t *elements, const char *be
 	return numbers_write(model, model_find(model, span_str(key)), elements, behind, NULL);
 }
 
-static bool give_up_draft(const char *key)
-{
-	return content_give_up(model, model_find(model, span_str(key)), NULL);
-}
-
 static void note_dropped(void *context, struct object o)
 {
 	(void)context;
@@ -353,11 +348,6 @@ static void step_rewrite_text(struct subject *s)
 	r->edited |= outcome == CONTENT_ACCEPTED;
 }
 
-static void step_give_up(struct subject *s)
-{
-	assert_int_equal(give_up_draft(s->key), rules_drop(&s->rules, s->n_writers > 0));
-}
-
 /* ---- what is done to all of them ---- */
 
 static size_t count_edited(void)
@@ -426,8 +416,8 @@ static const struct {
 	{"truncate", step_truncate, 6}, {"flush", step_flush, 6},
 	{"close", step_close, 10},	{"close unflushed", step_close_unflushed, 2},
 	{"rewrite", step_rewrite, 2},	{"rewrite text", step_rewrite_text, 4},
-	{"give up", step_give_up, 1},	{"discard", step_discard, 1},
-	{"commit", step_commit, 1},	{"die", step_die, 1},
+	{"discard", step_discard, 1},	{"commit", step_commit, 1},
+	{"die", step_die, 1},
 };
 
 /* ---- looking ---- */
