@@ -55,19 +55,34 @@ static bool is_same_shard(struct model *m, uint32_t i)
 	return !fault;
 }
 
-int model_check_base(struct model *m, struct error *err)
+static int check(struct model *m, bool by_content, struct error *err)
 {
 	int r = place_check(&m->place, err);
 
 	for (size_t i = 0; i < m->n_base && r == 0; i++) {
 		r = check_file(m, m->base[i].name, &m->base[i].id, err);
-		if (r == -ESTALE && m->by_content && is_same_base(m, &m->base[i]))
+		if (r == -ESTALE && by_content && is_same_base(m, &m->base[i]))
 			r = 0;
 	}
 	for (uint32_t i = 0; i < m->n_shards && r == 0; i++) {
 		r = check_file(m, m->shards[i].name, &m->shards[i].id, err);
-		if (r == -ESTALE && m->by_content && is_same_shard(m, i))
+		if (r == -ESTALE && by_content && is_same_shard(m, i))
 			r = 0;
 	}
 	return r;
+}
+
+int model_check_base(struct model *m, struct error *err)
+{
+	return check(m, m->by_content, err);
+}
+
+int model_check_loaded(struct model *m, struct error *err)
+{
+	int r = model_check_base(m, err);
+
+	if (r != -ESTALE || m->by_content || check(m, true, NULL) < 0)
+		return r;
+	m->by_content = true;
+	return 0;
 }

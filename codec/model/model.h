@@ -36,7 +36,7 @@ struct model {
 	bool has_layers;   /* model_layers() may find some (codec/model/format.h) */
 	/* Times and inode numbers do not last in its file system: its files are known by their
 	 * bytes. */
-	bool by_content;
+	_Atomic bool by_content;
 	bool verify; /* checksums are to be verified before tensors are read (content_verify()) */
 	void *own;   /* what its format knows beside all this: that wing's own affair */
 
@@ -142,5 +142,10 @@ bool model_lies_in(const struct model *m, const char *path);
  * another one.
  */
 int model_check_base(struct model *m, struct error *err);
+/*
+ * As model_check_base(), for who locks what was loaded. Where nothing but times and inode numbers
+ * has changed, they change of themselves: that is noted in m->by_content, and no error.
+ */
+int model_check_loaded(struct model *m, struct error *err);
 
 #endif

@@ -57,19 +57,6 @@ static int busy(const struct model *m, const char *name, int fd, struct error *e
 	return error_set(err, -EBUSY, "%s/%s: in use by process %d", m->place.root, name, pid);
 }
 
-/* It was loaded a moment ago: where nothing but times and inode numbers has changed, they change of
- * themselves. */
-static int check_base(struct model *m, struct error *err)
-{
-	int r = model_check_base(m, err);
-
-	if (r != -ESTALE || m->by_content)
-		return r;
-	m->by_content = true;
-	m->by_content = model_check_base(m, NULL) == 0;
-	return m->by_content ? 0 : r;
-}
-
 int lock_model(struct model *m, struct error *err)
 {
 	const struct base_file *file = &m->base[m->n_base - 1];
@@ -85,6 +72,6 @@ int lock_model(struct model *m, struct error *err)
 		return busy(m, file->name, fd, err);
 	if (r < 0)
 		return error_set(err, r, "%s: cannot be locked: %s", file->name, strerror(-r));
-	r = check_base(m, err);
+	r = model_check_loaded(m, err);
 	return r < 0 ? r : steal_fd(&fd);
 }
