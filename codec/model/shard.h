@@ -32,8 +32,9 @@ void shard_release(struct shard *s);
 
 /*
  * A descriptor to read from; the caller closes it. -EIO: missing, damaged, or a Git LFS pointer.
- * -EACCES, -EMFILE, -ENFILE: it cannot be opened by us, or now. -ESTALE: not the file that was
- * there at load. err names the shard.
+ * -EACCES, -EMFILE, -ENFILE: it cannot be opened by us, or now. -ESTALE: removed since the load, or
+ * of another size. One that only has another time or inode number is opened, and s->doubted is set.
+ * err names the shard.
  */
 int shard_open(struct shard *s, int rootfd, struct error *err);
 /*

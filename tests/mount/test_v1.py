@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 
 import pytest
@@ -42,6 +43,19 @@ def test_npy_has_the_same_bytes(folder, target):
             if row['dtype'] != 'string':
                 content = path.with_name(path.name + '.npy').read_bytes()
                 assert content.endswith((m.path / row['path']).read_bytes())
+
+
+def test_a_file_that_changed_since_is_not_read(folder, target):
+    """The checksums that are in it would be right of another file, too."""
+    with Mount(argument(folder, target)) as m:
+        paths = [m.path / row['path'] for row in
+                 parse_tsv((m.path / 'tensors.tsv').read_bytes()).values() if row['bytes'] != '0']
+        for file in folder.rglob('*'):
+            if file.is_file():
+                os.utime(file, (0, 0))
+        for path in paths:
+            with fails(errno.ESTALE):
+                path.read_bytes()
 
 
 def test_nothing_can_be_edited_and_nothing_is_left_behind(folder, target):
