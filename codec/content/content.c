@@ -98,21 +98,27 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 	return m->format->allows(m, &bytes, err);
 }
 
+/* The content is locked, for an edit where the base is decoded. */
 static int look_at_base(struct content *c, bool for_write, struct error *err)
 {
-	bool decodes = base_decodes(c);
-	int r;
+	int r = base_decodes(c) ? base_decode(c, err) : base_check(c, err);
 
-	if (decodes)
-		content_lock_for_edit(c);
-	else
-		content_lock(c);
-	r = decodes ? base_decode(c, err) : base_check(c, err);
 	/* Nothing could be saved: a save does not go by checksums alone, where times last. */
 	if (r == 0 && for_write && !c->model->by_content && base_is_doubted(c))
 		r = error_set(err, -ESTALE, "%s: changed since the mount", c->model->place.path);
-	content_unlock(c);
 	return r;
+}
+
+static struct content *get_to_open(struct model *m, struct tensor *t, bool for_write)
+{
+	struct content *c;
+
+	pthread_mutex_lock(&m->contents);
+	c = get_locked(m, t);
+	if (c && for_write)
+		c->writers++;
+	pthread_mutex_unlock(&m->contents);
+	return c;
 }
 
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
@@ -125,16 +131,38 @@ int content_open(struct model *m, struct tensor *t, bool for_write, struct conte
 		r = error_set(err, -EPERM, "strings are written as a whole");
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&m->contents);
-	c = get_locked(m, t);
-	if (c && for_write)
-		c->writers++;
-	pthread_mutex_unlock(&m->contents);
+	c = get_to_open(m, t, for_write);
 	if (!c)
 		return -ENOMEM;
+	if (base_decodes(c))
+		content_lock_for_edit(c);
+	else
+		content_lock(c);
 	r = look_at_base(c, for_write, err);
+	content_unlock(c);
 	if (r < 0) {
 		content_close(c, for_write, NULL);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+int content_open_within(struct model *m, struct tensor *t, struct content **ret, struct error *err)
+{
+	struct content *c = get_to_open(m, t, false);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	if (base_decodes(c))
+		pthread_rwlock_wrlock(&c->lock);
+	else
+		pthread_rwlock_rdlock(&c->lock);
+	r = look_at_base(c, false, err);
+	pthread_rwlock_unlock(&c->lock);
+	if (r < 0) {
+		content_close(c, false, NULL);
 		return r;
 	}
 	*ret = c;

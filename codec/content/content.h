@@ -60,6 +60,11 @@ int content_editable(const struct model *m, const struct tensor *t, struct error
 int content_open(struct model *m, struct tensor *t, bool for_write, struct content **ret,
 		 struct error *err);
 /*
+ * Opens a tensor for reading, for who has locked the model's layout for reading: to lock it twice
+ * would wait for ever where a commit waits in between.
+ */
+int content_open_within(struct model *m, struct tensor *t, struct content **ret, struct error *err);
+/*
  * Before somebody reads: verifies the checksum of the base where the model is to be verified, once,
  * or where its shard may be another file than at load; unless edits cover all of it. -EIO: it is
  * damaged; err says where. -ESTALE: it is another file. 0 where nothing is to be done.

@@ -55,7 +55,7 @@ int pieces_open_content(struct pieces *p, struct model *m, struct tensor *t, str
 	if (!grown)
 		return -ENOMEM;
 	p->contents = grown;
-	r = content_open(m, t, false, ret, err);
+	r = content_open_within(m, t, ret, err);
 	if (r < 0)
 		p->lacks = true;
 	else

@@ -73,12 +73,36 @@ static int export_path(const struct showing *s, struct buf *out)
 	return 1;
 }
 
+/* A commit that waits for its turn while a file is composed; NULL: there is none. */
+static pthread_t *commit;
+
+static void *change_layout(void *model)
+{
+	struct model *m = model;
+
+	pthread_rwlock_wrlock(&m->layout);
+	pthread_rwlock_unlock(&m->layout);
+	return NULL;
+}
+
+static void begin_commit(struct model *m)
+{
+	assert_int_equal(pthread_create(commit, NULL, change_layout, m), 0);
+	commit = NULL;
+	while (pthread_rwlock_tryrdlock(&m->layout) == 0) {
+		pthread_rwlock_unlock(&m->layout);
+		usleep(1000);
+	}
+}
+
 static int export_compose(const struct showing *s, struct pieces *out, struct error *err)
 {
 	struct model *m = s->branch->model;
 	struct tensor *t;
 	int r = 0;
 
+	if (commit)
+		begin_commit(m);
 	for (size_t i = 0; r == 0 && (t = model_next(m, &i));) {
 		buf_printf(&out->bytes, "[%llu]", (unsigned long long)tensor_size(t));
 		r = pieces_add_content(out, m, t, err);
@@ -189,6 +213,21 @@ TEST(an_export)
 	view_free(v);
 }
 
+/* What waits to change the layout keeps new readers out, but not who is among them already. */
+TEST(a_file_that_is_opened_while_a_commit_waits)
+{
+	struct view *v = open_at("mlp", false);
+	cleanup_buf struct buf found = {0};
+	pthread_t thread;
+
+	commit = &thread;
+	read_all(v, walk(v, "model.bin"), &found);
+	assert_null(commit);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(found.n > 0);
+	view_free(v);
+}
+
 /* A draft begins with what was there, and belongs to the document. */
 TEST(a_document_that_is_edited)
 {
@@ -253,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_picture),
 		cmocka_unit_test(an_export),
+		cmocka_unit_test(a_file_that_is_opened_while_a_commit_waits),
 		cmocka_unit_test(a_document_that_is_edited),
 		cmocka_unit_test(a_draft_of_a_document_is_missed),
 	};
