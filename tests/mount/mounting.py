@@ -43,11 +43,16 @@ class Reports:
         found = [path.read_text() for path in sorted(self.folder.iterdir())]
         for path in self.folder.iterdir():
             path.unlink()
-        return '\n'.join(text for text in found if not KILLED.fullmatch(text))
+        return '\n'.join(text for text in found
+                         if not KILLED.fullmatch(text) and not TRACED.fullmatch(text))
 
 
 # What is left of a daemon that was killed just when the sanitizer looked for leaks.
 KILLED = re.compile(r'(==\d+==Unable to get registers from thread \d+\.\n*)+')
+
+# What it says at the end of a daemon that strace looks at: leaks cannot be looked for then.
+TRACED = re.compile(r'==\d+==LeakSanitizer has encountered a fatal error\.\n'
+                    r'(==\d+==HINT: .*\n*)*==\d+==HINT: LeakSanitizer does not work under ptrace.*\n*')
 
 
 reports = Reports() if SANITIZED else None
