@@ -1,5 +1,6 @@
 #include "codec/bundle/graph_edit_state.h"
 #include "codec/container/pbwire.h"
+#include "codec/graph/object_graph.h"
 
 enum { READ_MAX = 64 << 20 };
 
@@ -120,84 +121,39 @@ int editor_add_slot(struct graph_editor *g, const struct edit_slot *s)
 
 /* ---- reading ---- */
 
-/* Negative numbers and those beyond every graph lead nowhere. */
-static uint32_t target(const struct pb_field *f)
+static int take_edge(void *editor, const struct graph_edge *e)
 {
-	return f->value < NO_NODE ? (uint32_t)f->value : NO_NODE;
+	struct graph_editor *g = editor;
+
+	g->nodes[e->from].edges.n++;
+	return editor_add_edge(g,
+			       &(struct edit_edge){.from = e->from, .to = e->to, .name = e->name});
 }
 
-static int read_edge(struct graph_editor *g, uint32_t node, struct span message)
+static int take_attribute(void *editor, const struct graph_attribute *a)
 {
-	struct edit_edge e = {.from = node};
-	struct pb_field f;
-	int r;
+	struct graph_editor *g = editor;
 
-	while ((r = pb_next(&message, &f)) > 0) {
-		if (f.number == CHILD_NODE && f.type == PB_VARINT)
-			e.to = target(&f);
-		else if (f.number == CHILD_NAME && f.type == PB_BYTES)
-			e.name = f.bytes;
-	}
-	g->nodes[node].edges.n++;
-	return r < 0 ? r : editor_add_edge(g, &e);
+	g->nodes[a->node].attributes.n++;
+	return editor_add_attribute(g, &(struct edit_attribute){
+					       .node = a->node,
+					       .name = a->name,
+					       .full_name = a->full_name,
+					       .key = a->key,
+				       });
 }
 
-static int read_attribute(struct graph_editor *g, uint32_t node, struct span message)
+static int take_slot(void *editor, const struct graph_slot *s)
 {
-	struct edit_attribute a = {.node = node};
-	struct pb_field f;
-	int r;
+	struct graph_editor *g = editor;
 
-	while ((r = pb_next(&message, &f)) > 0) {
-		if (f.type != PB_BYTES)
-			continue;
-		if (f.number == ATTRIBUTE_NAME)
-			a.name = f.bytes;
-		else if (f.number == ATTRIBUTE_FULL_NAME)
-			a.full_name = f.bytes;
-		else if (f.number == ATTRIBUTE_KEY)
-			a.key = f.bytes;
-	}
-	g->nodes[node].attributes.n++;
-	return r < 0 ? r : editor_add_attribute(g, &a);
-}
-
-static int read_slot(struct graph_editor *g, uint32_t node, struct span message)
-{
-	struct edit_slot s = {.from = node};
-	struct pb_field f;
-	int r;
-
-	while ((r = pb_next(&message, &f)) > 0) {
-		if (f.number == SLOT_ORIGINAL && f.type == PB_VARINT)
-			s.original = target(&f);
-		else if (f.number == SLOT_NAME && f.type == PB_BYTES)
-			s.name = f.bytes;
-		else if (f.number == SLOT_NODE && f.type == PB_VARINT)
-			s.variable = target(&f);
-	}
-	g->nodes[node].slots.n++;
-	return r < 0 ? r : editor_add_slot(g, &s);
-}
-
-static int read_node(struct graph_editor *g, uint32_t node, struct span message)
-{
-	struct pb_field f;
-	int r;
-
-	while ((r = pb_next(&message, &f)) > 0) {
-		if (f.type != PB_BYTES)
-			continue;
-		if (f.number == NODE_CHILDREN)
-			r = read_edge(g, node, f.bytes);
-		else if (f.number == NODE_ATTRIBUTES)
-			r = read_attribute(g, node, f.bytes);
-		else if (f.number == NODE_SLOTS)
-			r = read_slot(g, node, f.bytes);
-		if (r < 0)
-			break;
-	}
-	return r;
+	g->nodes[s->optimizer].slots.n++;
+	return editor_add_slot(g, &(struct edit_slot){
+					  .from = s->optimizer,
+					  .original = s->original,
+					  .variable = s->node,
+					  .name = s->name,
+				  });
 }
 
 /* All edges must lead to a node: what follows them need not ask. */
@@ -220,6 +176,7 @@ static int check_targets(struct graph_editor *g)
 
 int editor_read(struct graph_editor *g, struct span graph)
 {
+	const struct graph_visitor v = {take_attribute, take_edge, take_slot, g};
 	struct span message;
 	uint32_t node = 0;
 	int r;
@@ -230,7 +187,7 @@ int editor_read(struct graph_editor *g, struct span graph)
 	while ((r = pb_next_bytes(&graph, GRAPH_NODES, &message)) > 0) {
 		r = editor_add_node(g, message, &node);
 		if (r == 0)
-			r = read_node(g, node, message);
+			r = object_graph_walk_node(message, node, &v);
 		if (r < 0)
 			break;
 	}

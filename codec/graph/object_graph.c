@@ -76,7 +76,7 @@ static int take_slot(struct span message, const struct graph_visitor *v, uint32_
 	return r < 0 ? r : v->slot(v->context, &s);
 }
 
-static int take_node(struct span message, const struct graph_visitor *v, uint32_t node)
+int object_graph_walk_node(struct span message, uint32_t node, const struct graph_visitor *v)
 {
 	struct pb_field f;
 	int r;
@@ -103,7 +103,7 @@ int object_graph_walk(struct span graph, const struct graph_visitor *v, struct e
 	int r;
 
 	while ((r = pb_next_bytes(&graph, GRAPH_NODES, &message)) > 0) {
-		r = take_node(message, v, node);
+		r = object_graph_walk_node(message, node, v);
 		if (r < 0)
 			break;
 		node++;

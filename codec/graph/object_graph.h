@@ -40,6 +40,9 @@ struct graph_visitor {
 
 /* 0, what the visitor returned, or -EBADMSG: not a graph. */
 int object_graph_walk(struct span graph, const struct graph_visitor *v, struct error *err);
+/* Walks one node, number `node`, whose bytes message holds. 0, what the visitor returned, or
+ * -EBADMSG. */
+int object_graph_walk_node(struct span message, uint32_t node, const struct graph_visitor *v);
 
 /* A node of a graph that object_graph_read() has put into memory. */
 struct graph_node {
